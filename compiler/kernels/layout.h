@@ -1,0 +1,44 @@
+// Layout: how a logical tensor lies in memory. The plain layout is row-major in logical order. A packed one regroups the
+// logical dimensions (`view`, e.g. a linear weight [120,400] read as [120,16,5,5]) and orders them as axes, outermost first;
+// a dimension may be blocked: its outer part (index / block) and inner part (index % block) are two axes. The last block is
+// padded with zeros.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ir/type.h"
+#include "runtime/base/status.h"
+
+namespace convoke {
+
+struct LayoutAxis {
+  enum Part : uint8_t { kWhole, kOuter, kInner };
+  int dim;
+  Part part = kWhole;
+  int64_t block = 1;
+  bool operator==(const LayoutAxis&) const = default;
+};
+
+struct Layout {
+  std::vector<int64_t> view;     // empty: the type's dims
+  std::vector<LayoutAxis> axes;  // empty: plain
+  bool plain() const { return axes.empty(); }
+  bool operator==(const Layout&) const = default;
+};
+
+std::string to_string(const Layout&);  // "plain", or "(120,16,5,5)0/16.2.3.1.0%16": the text form of a kernel's key
+Result<Layout> parse_layout(std::string_view text);
+
+// Extents in memory, outermost first; of a type with a batch: kBatch first, then the rest (a batch is never blocked).
+std::vector<int64_t> storage_dims(const Type& type, const Layout& layout);
+int64_t storage_elems(const Type& type, const Layout& layout);  // without the batch
+
+// Where storage index `index` (outermost first, no batch) lies in the logical view, or nothing for padding.
+std::vector<int64_t> view_dims(const Type& type, const Layout& layout);  // without the batch
+
+// The packed weight layout of convolutions and linears: [co/block][ky][kx][ci][co%block] of an OIHW view.
+Layout packed_weights(std::vector<int64_t> view, int64_t block);
+
+}  // namespace convoke

@@ -1,0 +1,20 @@
+// Whole files, with errors that name the path and the system's reason.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "runtime/base/status.h"
+
+namespace convoke {
+
+Result<std::string> read_file(const std::string& path);
+
+// All or nothing, and durable: temporary in the same directory, fsync, rename, fsync of the directory. On an error the
+// old file is as it was and no temporary is left.
+Status write_file_atomic(const std::string& path, std::string_view bytes);
+
+// Makes `path` and its parents; an existing directory is fine.
+Status make_directories(const std::string& path);
+
+}  // namespace convoke

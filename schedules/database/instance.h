@@ -1,0 +1,38 @@
+// Which template with which knobs runs a kernel, and who decided so. Halide-free: the database, the layout pass and the plan
+// speak in these terms.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/kernels/kernel.h"
+#include "schedules/targets/target.h"
+
+namespace convoke {
+
+using Knobs = std::map<std::string, int64_t, std::less<>>;
+using KnobRanges = std::map<std::string, std::vector<int64_t>, std::less<>>;
+std::string to_string(const Knobs& knobs);  // "lanes=2 pixels=14"
+
+struct PreferredLayouts {
+  std::vector<Layout> inputs, outputs;
+};
+
+enum class BatchClass : uint8_t { kOne, kFew, kMany };  // 1, 2–7, 8 and more
+BatchClass batch_class(int64_t capacity);
+
+enum class Origin : uint8_t { kTuned, kNear, kDefault };
+
+struct Instance {
+  std::string template_name;
+  Knobs knobs;
+  Origin origin = Origin::kDefault;
+  PreferredLayouts layouts;
+};
+
+// The first template of the list that applies, with its defaults (tuned entries come with the tuner). `only` forces a template.
+Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& only = "");
+
+}  // namespace convoke
