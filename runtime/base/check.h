@@ -1,4 +1,5 @@
-// CHECK: our own mistakes end the process with the place and the reason. The user's mistakes are Status (status.h), never CHECK.
+// ENSURE: our own mistakes end the process with the place and the reason. The user's mistakes are Status (status.h),
+// never ENSURE. (Not CHECK: that is doctest's.)
 #pragma once
 
 #include <sstream>
@@ -6,15 +7,15 @@
 
 namespace convoke {
 
-[[noreturn]] void check_failed(const char* file, int line, const char* condition, const std::string& why);
+[[noreturn]] void ensure_failed(const char* file, int line, const char* condition, const std::string& why);
 
-// Collects the text streamed behind a failed CHECK and ends the process when the statement ends.
-class CheckFailure {
+// Collects the text streamed behind a failed ENSURE and ends the process when the statement ends.
+class EnsureFailure {
  public:
-  CheckFailure(const char* file, int line, const char* condition) : file_(file), line_(line), condition_(condition) {}
-  CheckFailure(const CheckFailure&) = delete;
-  CheckFailure& operator=(const CheckFailure&) = delete;
-  [[noreturn]] ~CheckFailure() { check_failed(file_, line_, condition_, why_.str()); }
+  EnsureFailure(const char* file, int line, const char* condition) : file_(file), line_(line), condition_(condition) {}
+  EnsureFailure(const EnsureFailure&) = delete;
+  EnsureFailure& operator=(const EnsureFailure&) = delete;
+  [[noreturn]] ~EnsureFailure() { ensure_failed(file_, line_, condition_, why_.str()); }
   std::ostream& stream() { return why_; }
 
  private:
@@ -26,7 +27,7 @@ class CheckFailure {
 
 }  // namespace convoke
 
-#define CHECK(condition)  \
+#define ENSURE(condition)     \
   if (condition) [[likely]] { \
-  } else                  \
-    ::convoke::CheckFailure(__FILE__, __LINE__, #condition).stream()
+  } else                      \
+    ::convoke::EnsureFailure(__FILE__, __LINE__, #condition).stream()

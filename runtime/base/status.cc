@@ -5,8 +5,8 @@
 
 namespace convoke {
 
-void check_failed(const char* file, int line, const char* condition, const std::string& why) {
-  std::fprintf(stderr, "%s:%d: internal error: CHECK(%s) failed%s%s\n", file, line, condition, why.empty() ? "" : ": ",
+void ensure_failed(const char* file, int line, const char* condition, const std::string& why) {
+  std::fprintf(stderr, "%s:%d: internal error: ENSURE(%s) failed%s%s\n", file, line, condition, why.empty() ? "" : ": ",
                why.c_str());
   std::fflush(stderr);
   std::abort();

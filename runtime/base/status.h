@@ -23,7 +23,7 @@ class [[nodiscard]] Status {
  public:
   Status() = default;
   Status(Code code, std::string message) : code_(code), message_(std::move(message)) {
-    CHECK(code != Code::kOk) << "an error needs an error code";
+    ENSURE(code != Code::kOk) << "an error needs an error code";
   }
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
@@ -46,22 +46,22 @@ Status internal_error(std::string message);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT: return a value where a Result is expected
-  Result(Status status) : status_(std::move(status)) {     // NOLINT: likewise a Status
-    CHECK(!status_.ok()) << "a Result without a value needs an error";
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: return a value where a Result is expected
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: likewise a Status
+    ENSURE(!status_.ok()) << "a Result without a value needs an error";
   }
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
   T& value() & {
-    CHECK(ok()) << status_.message();
+    ENSURE(ok()) << status_.message();
     return *value_;
   }
   const T& value() const& {
-    CHECK(ok()) << status_.message();
+    ENSURE(ok()) << status_.message();
     return *value_;
   }
   T&& value() && {
-    CHECK(ok()) << status_.message();
+    ENSURE(ok()) << status_.message();
     return *std::move(value_);
   }
   T& operator*() & { return value(); }
@@ -76,8 +76,8 @@ class [[nodiscard]] Result {
 
 }  // namespace convoke
 
-#define RETURN_IF_ERROR(expression)                                  \
-  do {                                                               \
+#define RETURN_IF_ERROR(expression)                                              \
+  do {                                                                           \
     if (::convoke::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 
