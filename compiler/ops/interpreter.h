@@ -11,8 +11,8 @@ namespace convoke {
 
 using Environment = std::map<std::string, Tensor, std::less<>>;  // by value name, without '%'
 
-// `sources` has a tensor for each source that is read. Returns every value of the graph. State sources keep the value they
-// had; what stores would write is the stored value's own entry (apply_stores).
+// `sources` has a tensor for each source that is read. Returns every value of the graph. State sources keep the value
+// they had; what stores would write is the stored value's own entry (apply_stores).
 Environment interpret(const Graph& graph, const Environment& sources);
 
 // Writes each stored value into `sources` under its state's name.

@@ -1,5 +1,6 @@
-// OpDef: all the compiler knows of an op, one table row an op. `ops.inc` lists them; `<op>.cc` holds the row, its shape rule,
-// reference and derivative; `lower/<op>.cc` its Halide definition (apart, so that only those files include Halide.h).
+// OpDef: all the compiler knows of an op, one table row an op. `ops.inc` lists them; `<op>.cc` holds the row, its shape
+// rule, reference and derivative; `lower/<op>.cc` its Halide definition (apart, so that only those files include
+// Halide.h).
 #pragma once
 
 #include <span>
@@ -33,7 +34,8 @@ struct Traits {
   // Each output element depends on the same element of every operand of the output's shape, and on per-channel vectors,
   // scalars or (weights) per-output-channel vectors. `lower` is then pure and inlineable: templates fuse it.
   bool elementwise = false;
-  // The value changes its shape only: the same bytes in NHWC order (flatten of [n,1,1,c], say). Never a kernel of its own.
+  // The value changes its shape only: the same bytes in NHWC order (flatten of [n,1,1,c], say). Never a kernel of its
+  // own.
   bool view = false;
   // Operand 0 may share its memory with result 0 although the op is no plain function of values (accumulate, sgd).
   bool in_place = false;
@@ -46,7 +48,7 @@ struct OpDef {
   // Shapes and attributes: the user's mistakes end here, with what was found and what was expected (no layer name: the
   // caller adds it).
   Result<std::vector<Type>> (*infer)(const NodeView&) = nullptr;
-  // Naive loops in double over logical layouts: the oracle.
+  // Naive loops in double over logical layouts: the oracle. `outputs` come with their concrete dims, zeroed.
   void (*reference)(const NodeView&, std::span<const Tensor* const> inputs, std::span<Tensor> outputs) = nullptr;
   // Adds the nodes of Σ dys·∂results/∂inputs. `dys` may hold kNoValue (no gradient arrives); so may the answer (none
   // exists). Null: not differentiable.
@@ -60,11 +62,11 @@ namespace ops {
 #undef OP
 }  // namespace ops
 
-std::span<const OpDef* const> all_ops();         // sorted by name
-const OpDef* find_op(std::string_view name);     // null when there is none
-const OpDef& op_of(const Node& node);            // the node is no source
+std::span<const OpDef* const> all_ops();      // sorted by name
+const OpDef* find_op(std::string_view name);  // null when there is none
+const OpDef& op_of(const Node& node);         // the node is no source
 Result<std::vector<Type>> infer_types(std::string_view op, const Attrs& attrs, std::span<const Type> inputs);
-Builder make_builder(std::string graph_name);    // with infer_types
-Status verify(const Graph& graph);               // with infer_types
+Builder make_builder(std::string graph_name);  // with infer_types
+Status verify(const Graph& graph);             // with infer_types
 
 }  // namespace convoke
