@@ -15,7 +15,7 @@ std::vector<Func> lower_channel_sum(const NodeView& node, const LowerInputs& inp
     RDom r(0, inputs.batch);
     sum(c) += x(c, r.x);
   } else {
-    RDom r({{0, static_cast<int>(type.dims[2])}, {0, static_cast<int>(type.dims[1])}, {0, inputs.batch}});
+    RDom r(0, static_cast<int>(type.dims[2]), 0, static_cast<int>(type.dims[1]), 0, inputs.batch);
     sum(c) += x(c, r.x, r.y, r.z);
   }
   return {sum};

@@ -1,0 +1,32 @@
+// The taps of a sliding window (compiler/ops/window.h) as Halide expressions along one axis, forward and backward.
+// Indices are clamped so that reads stay inside; `inside` says whether the tap counts.
+#pragma once
+
+#include "Halide.h"
+#include "compiler/ops/window.h"
+
+namespace convoke {
+
+// One axis of a window.
+struct Axis {
+  int kernel, stride, padding, dilation;
+  int in, out;      // pixels before and after the window
+  bool in_padding;  // some tap may lie on padding
+};
+Axis axis_x(const Window2d& window, Extent2d in, Extent2d out);
+Axis axis_y(const Window2d& window, Extent2d in, Extent2d out);
+
+struct Tap {
+  Halide::Expr index;   // clamped
+  Halide::Expr inside;  // undefined: always
+};
+
+// The input pixel under tap k of output pixel o.
+Tap input_tap(const Axis& axis, const Halide::Expr& o, const Halide::Expr& k);
+// The output pixel whose tap k lies on input pixel i, if there is one.
+Tap output_tap(const Axis& axis, const Halide::Expr& i, const Halide::Expr& k);
+
+// `value` where both taps are inside (and `also`, when defined), else zero.
+Halide::Expr where_inside(const Tap& x, const Tap& y, const Halide::Expr& value, const Halide::Expr& also = {});
+
+}  // namespace convoke
