@@ -17,9 +17,10 @@ std::vector<Func> lower_conv2d(const NodeView& node, const LowerInputs& inputs) 
   const Tap tap_x = input_tap(along_x, x, r.x), tap_y = input_tap(along_y, y, r.y);
   Func out("conv2d");
   out(c, x, y, n) = conv.has_bias ? inputs.funcs[2](c) : Expr(0.0f);
-  out(c, x, y, n) += where_inside(
+  out(c, x, y, n) += select_inside(
       tap_x, tap_y,
-      inputs.funcs[0](r.z + c / group_out * group_in, tap_x.index, tap_y.index, n) * inputs.funcs[1](r.x, r.y, r.z, c));
+      inputs.funcs[0](r.z + c / group_out * group_in, tap_x.index, tap_y.index, n) * inputs.funcs[1](r.x, r.y, r.z, c),
+      0.0f);
   return {out};
 }
 

@@ -18,8 +18,9 @@ std::vector<Func> lower_conv2d_backward_data(const NodeView& node, const LowerIn
   const Halide::Expr co = r.z + c / group_in * group_out;
   Func dx("conv2d_backward_data");
   dx(c, x, y, n) = 0.0f;
-  dx(c, x, y, n) += where_inside(
-      tap_x, tap_y, inputs.funcs[0](co, tap_x.index, tap_y.index, n) * inputs.funcs[1](r.x, r.y, c % group_in, co));
+  dx(c, x, y, n) += select_inside(
+      tap_x, tap_y, inputs.funcs[0](co, tap_x.index, tap_y.index, n) * inputs.funcs[1](r.x, r.y, c % group_in, co),
+      0.0f);
   return {dx};
 }
 

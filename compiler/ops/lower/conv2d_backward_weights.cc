@@ -17,9 +17,10 @@ std::vector<Func> lower_conv2d_backward_weights(const NodeView& node, const Lowe
   Func dw("conv2d_backward_weights");
   dw(kx, ky, ci, co) = 0.0f;
   dw(kx, ky, ci, co) +=
-      where_inside(tap_x, tap_y,
-                   inputs.funcs[0](co, r.x, r.y, r.z) *
-                       inputs.funcs[1](ci + co / group_out * group_in, tap_x.index, tap_y.index, r.z));
+      select_inside(tap_x, tap_y,
+                    inputs.funcs[0](co, r.x, r.y, r.z) *
+                        inputs.funcs[1](ci + co / group_out * group_in, tap_x.index, tap_y.index, r.z),
+                    0.0f);
   return {dw};
 }
 

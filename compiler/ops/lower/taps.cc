@@ -36,12 +36,15 @@ Tap output_tap(const Axis& axis, const Expr& i, const Expr& k) {
   return {clamp(o, 0, axis.out - 1), distance % axis.stride == 0 && o >= 0 && o < axis.out};
 }
 
-Expr where_inside(const Tap& x, const Tap& y, const Expr& value, const Expr& also) {
-  Expr inside = also;
-  for (const Expr& condition : {x.inside, y.inside}) {
-    if (condition.defined()) inside = inside.defined() ? condition && inside : condition;
-  }
-  return inside.defined() ? Halide::select(inside, value, 0.0f) : value;
+Expr inside_taps(const Axis& axis, const Expr& o) {
+  const Expr first = o * axis.stride - axis.padding;
+  return Halide::min(first + axis.kernel, axis.in) - Halide::max(first, 0);
+}
+
+Expr select_inside(const Tap& x, const Tap& y, const Expr& value, const Expr& outside) {
+  if (!x.inside.defined() && !y.inside.defined()) return value;
+  const Expr inside = !x.inside.defined() ? y.inside : !y.inside.defined() ? x.inside : x.inside && y.inside;
+  return Halide::select(inside, value, outside);
 }
 
 }  // namespace convoke

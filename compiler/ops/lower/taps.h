@@ -26,7 +26,10 @@ Tap input_tap(const Axis& axis, const Halide::Expr& o, const Halide::Expr& k);
 // The output pixel whose tap k lies on input pixel i, if there is one.
 Tap output_tap(const Axis& axis, const Halide::Expr& i, const Halide::Expr& k);
 
-// `value` where both taps are inside (and `also`, when defined), else zero.
-Halide::Expr where_inside(const Tap& x, const Tap& y, const Halide::Expr& value, const Halide::Expr& also = {});
+// How many taps of output pixel o lie on input pixels; for dilation 1.
+Halide::Expr inside_taps(const Axis& axis, const Halide::Expr& o);
+
+// `value` where both taps are inside, else `outside`.
+Halide::Expr select_inside(const Tap& x, const Tap& y, const Halide::Expr& value, const Halide::Expr& outside);
 
 }  // namespace convoke
