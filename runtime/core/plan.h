@@ -1,5 +1,6 @@
-// The plan as data: what the compiler emits into a library (codegen/ writes these structs through LLVM, in this field order)
-// and what the executor walks. Plain structs of fixed-width fields and pointers; nothing here may need a constructor.
+// The plan as data: what the compiler emits into a library (codegen/ writes these structs through LLVM, in this field
+// order) and what the executor walks. Plain structs of fixed-width fields and pointers; nothing here may need a
+// constructor.
 #pragma once
 
 #include <stdint.h>
@@ -10,9 +11,18 @@ namespace convoke::core {
 
 constexpr int kMaxRank = 6;
 
-// parameters, state, prepared: in the weights object. The rest: in the context (gradients and moments only when training).
+// parameters, state, prepared: in the weights object. The rest: in the context (gradients and moments only when
+// training).
 enum Arena : uint8_t {
-  kParameters, kState, kPrepared, kGradients, kMoment0, kMoment1, kActivations, kScalars, kArenaCount
+  kParameters,
+  kState,
+  kPrepared,
+  kGradients,
+  kMoment0,
+  kMoment1,
+  kActivations,
+  kScalars,
+  kArenaCount
 };
 
 // The run-time scalars, f32 slots of the kScalars arena (offset = 4 * slot).
@@ -27,26 +37,27 @@ struct StorageAxis {
 };
 
 struct Buffer {
-  const char *name;
+  const char* name;
   uint64_t offset;  // bytes into the arena
   uint64_t bytes;   // of one sample with a batch, else of all
   uint8_t arena, dtype;
-  uint8_t rank;       // storage axes; with a batch the last axis is it (extent 0 here)
+  uint8_t rank;  // storage axes; with a batch the last axis is it (extent 0 here)
   uint8_t has_batch;
   uint8_t view_rank;  // logical dims (regrouped), without the batch
   int32_t view[kMaxRank];
   StorageAxis axes[kMaxRank];  // innermost first, without the batch
 };
 
-// Halide's AOT entry with an argument vector: pointers to halide_buffer_t, the first points to the user context pointer.
-typedef int (*KernelFunction)(void **arguments);
+// Halide's AOT entry with an argument vector: pointers to halide_buffer_t, the first points to the user context
+// pointer.
+typedef int (*KernelFunction)(void** arguments);
 
 struct Row {
   KernelFunction kernel;
-  const int32_t *buffers;  // indices into LibraryPlan::buffers: inputs, then outputs
+  const int32_t* buffers;  // indices into LibraryPlan::buffers: inputs, then outputs
   int32_t buffer_count;
-  int32_t program;           // convoke_program
-  int64_t ns_per_sample;     // estimated work; below kInlineNs for this n the tasks run on the caller
+  int32_t program;        // convoke_program
+  int64_t ns_per_sample;  // estimated work; below kInlineNs for this n the tasks run on the caller
   int64_t ns_per_call;
   uint8_t memory_space, stream;  // 0: the host
 };
@@ -54,25 +65,25 @@ constexpr int64_t kInlineNs = 30000;
 
 // A name that no buffer has because its kernel keeps it in registers.
 struct FusedName {
-  const char *name;
+  const char* name;
   int32_t row;
 };
 
 struct LibraryPlan {
-  const Buffer *buffers;
-  const Row *rows;  // sorted by program, in execution order
-  const FusedName *fused_names;
+  const Buffer* buffers;
+  const Row* rows;  // sorted by program, in execution order
+  const FusedName* fused_names;
   int32_t buffer_count, row_count, fused_name_count;
   uint64_t arena_bytes[kArenaCount];  // activations for capacity samples
   uint64_t inference_activation_bytes;
-  uint64_t scratch_bytes;             // a worker's slab
+  uint64_t scratch_bytes;  // a worker's slab
   int32_t capacity;
-  const int32_t *infer_inputs, *infer_outputs;        // buffers, as in the model's inputs and outputs
+  const int32_t *infer_inputs, *infer_outputs;  // buffers, as in the model's inputs and outputs
   const int32_t *train_inputs, *train_outputs;
-  const int32_t *output_gradients;                    // what backward starts from
-  int32_t labels, loss, accuracy, gradient_sum_squares;  // buffers, -1 without training
+  const int32_t* output_gradients;                           // what backward starts from
+  int32_t labels, loss, accuracy, gradient_sum_squares;      // buffers, -1 without training
   const int32_t *parameters, *gradients, *moments, *states;  // buffers; moments: moment-major [moment][parameter]
-  const char *const *cpu_features;                    // needed; names as in cpu.cc, NULL at the end
+  const char* const* cpu_features;                           // needed; names as in cpu.cc, NULL at the end
 };
 
 }  // namespace convoke::core

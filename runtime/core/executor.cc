@@ -1,0 +1,57 @@
+// Walks the rows of a program: inline or parallel by their work, timed and captured on request.
+#include "runtime/core/calls.h"
+#include "runtime/core/libc.h"
+#include "runtime/core/message.h"
+
+namespace convoke::core {
+namespace {
+
+bool worth_threads(const convoke_context* context, const Row& row) {
+  return context->threads > 1 && row.ns_per_call + context->n * row.ns_per_sample >= kInlineNs;
+}
+
+// A kernel that asked for more scratch than its slab has got it, but the plan is wrong and later ones may not.
+int32_t check_slabs(convoke_context* context, int32_t row, convoke_error* error) {
+  for (int32_t i = 0; i < context->threads; ++i) {
+    Worker& worker = context->workers[i];
+    if (!worker.missing) continue;
+    const int64_t missing = static_cast<int64_t>(worker.missing);
+    worker.missing = 0;
+    return Message(error, CONVOKE_INTERNAL)
+           << "kernel '" << convoke_model_data.rows[row].name << "' wants " << missing
+           << " bytes of scratch more than the plan's " << static_cast<int64_t>(convoke_plan.scratch_bytes);
+  }
+  return CONVOKE_OK;
+}
+
+}  // namespace
+
+int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
+  const Row& kernel = convoke_plan.rows[row];
+  context->may_fork = worth_threads(context, kernel);
+  const uint64_t begin = context->profiling ? now_ns() : 0;
+  const int result = kernel.kernel(context->row_arguments[row]);
+  if (context->profiling) {
+    context->row_ns[row] += now_ns() - begin;
+    ++context->row_calls[row];
+  }
+  if (result) {
+    Message message(error, CONVOKE_INTERNAL);
+    message << "kernel '" << convoke_model_data.rows[row].name << "' failed with code " << result;
+    if (context->kernel_message[0]) message << ": " << context->kernel_message;
+    context->kernel_message[0] = 0;
+    return message;
+  }
+  if (int32_t code = check_slabs(context, row, error)) return code;
+  copy_captures(context, row);
+  return CONVOKE_OK;
+}
+
+int32_t run_program(convoke_context* context, convoke_program program, convoke_error* error) {
+  for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1]; ++row) {
+    if (int32_t code = run_row(context, row, error)) return code;
+  }
+  return CONVOKE_OK;
+}
+
+}  // namespace convoke::core

@@ -1,0 +1,106 @@
+// Copies between dense arrays and storage; see tensor_copy.h.
+#include "runtime/core/tensor_copy.h"
+
+#include "runtime/core/libc.h"
+
+namespace convoke::core {
+namespace {
+
+// Storage is the row-major view itself.
+bool is_plain(const Buffer& buffer, const Strides& strides) {
+  if (buffer.rank - buffer.has_batch != buffer.view_rank) return false;
+  int64_t stride = 1;
+  for (int k = 0; k < buffer.view_rank; ++k) {
+    const int dim = buffer.view_rank - 1 - k;
+    const StorageAxis& axis = buffer.axes[k];
+    if (axis.dim != dim || axis.multiplier != 1 || axis.extent != buffer.view[dim] || strides.of[dim] != stride) {
+      return false;
+    }
+    stride *= axis.extent;
+  }
+  return true;
+}
+
+template <class T>
+void spread(const Buffer& buffer, T* storage, const uint8_t* logical, const Strides& strides) {
+  visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
+    T value = 0;  // the caller's data may be misaligned
+    if (l >= 0) memcpy(&value, logical + l * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    storage[s] = value;
+  });
+}
+
+template <class T>
+void gather(const Buffer& buffer, uint8_t* logical, const T* storage, const Strides& strides) {
+  visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
+    if (l >= 0) memcpy(logical + l * static_cast<int64_t>(sizeof(T)), &storage[s], sizeof(T));
+  });
+}
+
+}  // namespace
+
+Strides row_major(const Buffer& buffer) {
+  Strides strides = {};
+  int64_t stride = 1;
+  for (int d = buffer.view_rank - 1; d >= 0; --d) {
+    strides.of[d] = stride;
+    stride *= buffer.view[d];
+  }
+  return strides;
+}
+
+Strides channels_first(const Buffer& buffer) {
+  if (buffer.view_rank != 3) return row_major(buffer);
+  return {{buffer.view[1], 1, int64_t{buffer.view[0]} * buffer.view[1]}};
+}
+
+int64_t element_bytes(const Buffer& buffer) { return buffer.dtype == CONVOKE_U8 ? 1 : 4; }
+
+int64_t logical_elems(const Buffer& buffer) {
+  int64_t elems = 1;
+  for (int d = 0; d < buffer.view_rank; ++d) elems *= buffer.view[d];
+  return elems;
+}
+
+int64_t storage_elems(const Buffer& buffer) {
+  int64_t elems = 1;
+  for (int k = 0; k < buffer.rank - buffer.has_batch; ++k) elems *= buffer.axes[k].extent;
+  return elems;
+}
+
+void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides) {
+  if (is_plain(buffer, strides)) {
+    memcpy(storage, logical, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));
+  } else if (element_bytes(buffer) == 1) {
+    spread(buffer, static_cast<uint8_t*>(storage), static_cast<const uint8_t*>(logical), strides);
+  } else {
+    spread(buffer, static_cast<uint32_t*>(storage), static_cast<const uint8_t*>(logical), strides);
+  }
+}
+
+void from_storage(const Buffer& buffer, void* logical, const void* storage, const Strides& strides) {
+  if (is_plain(buffer, strides)) {
+    memcpy(logical, storage, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));
+  } else if (element_bytes(buffer) == 1) {
+    gather(buffer, static_cast<uint8_t*>(logical), static_cast<const uint8_t*>(storage), strides);
+  } else {
+    gather(buffer, static_cast<uint8_t*>(logical), static_cast<const uint32_t*>(storage), strides);
+  }
+}
+
+void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage) {
+  visit_elements(buffer, row_major(buffer), [=, &buffer](int64_t s, int64_t l) {
+    if (l < 0) return;
+    float value;
+    if (buffer.dtype == CONVOKE_U8) {
+      value = static_cast<const uint8_t*>(storage)[s];
+    } else if (buffer.dtype == CONVOKE_I32) {
+      value = static_cast<float>(static_cast<const int32_t*>(storage)[s]);
+    } else {
+      value = static_cast<const float*>(storage)[s];
+    }
+    memcpy(logical + l, &value, sizeof value);
+  });
+}
+
+}  // namespace convoke::core
