@@ -9,34 +9,14 @@ namespace convoke::core {
 
 class Message {
  public:
-  Message(convoke_error* error, convoke_code code) : error_(error), code_(code) {
-    if (!error_) return;
-    error_->code = code;
-    error_->message[0] = 0;
-  }
-  Message& operator<<(const char* text) {
-    for (; *text; ++text) put(*text);
-    return *this;
-  }
-  Message& operator<<(int64_t value) {
-    char digits[20];
-    int count = 0;
-    uint64_t rest = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-    do digits[count++] = static_cast<char>('0' + rest % 10);
-    while (rest /= 10);
-    if (value < 0) put('-');
-    while (count) put(digits[--count]);
-    return *this;
-  }
+  Message(convoke_error* error, convoke_code code);
+  Message& operator<<(const char* text);
+  Message& operator<<(int64_t value);
   Message& operator<<(int32_t value) { return *this << static_cast<int64_t>(value); }
   operator int32_t() const { return code_; }  // NOLINT: so that it can be returned
 
  private:
-  void put(char c) {
-    if (!error_ || length_ + 1 >= sizeof error_->message) return;
-    error_->message[length_++] = c;
-    error_->message[length_] = 0;
-  }
+  void put(char c);
 
   convoke_error* error_;
   convoke_code code_;
