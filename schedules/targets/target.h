@@ -9,11 +9,11 @@
 namespace convoke {
 
 struct TargetSpec {
-  std::string name;           // "x86-64-avx512", the file's name
-  std::string halide_target;  // without no_runtime and the like
-  std::string llvm_triple;    // of the emitted plan and the core's bitcode
+  std::string name;                       // "x86-64-avx512", the file's name
+  std::string halide_target;              // without no_runtime and the like
+  std::string llvm_triple;                // of the emitted plan and the core's bitcode
   std::vector<std::string> cpu_features;  // checked by the library before anything runs
-  int vector_lanes = 0;       // f32 in a register
+  int vector_lanes = 0;                   // f32 in a register
   int vector_registers = 0;
   int l1_bytes = 0, l2_bytes = 0;
   std::string dynamic_loader;  // of convoke-run

@@ -1,5 +1,5 @@
-// A schedule template owns an algorithm form of some kernels and its schedule; its knobs are the search space. One file a
-// template, listed once in templates.inc, tried in that order.
+// A schedule template owns an algorithm form of some kernels and its schedule; its knobs are the search space. One file
+// a template, listed once in templates.inc, tried in that order.
 #pragma once
 
 #include <map>
@@ -31,5 +31,14 @@ struct ScheduleTemplate {
   // `kernel` has its final layouts here.
   Result<BuiltKernel> (*build)(const Kernel&, const Knobs&, const TargetSpec&);
 };
+
+namespace templates {
+#define TEMPLATE(name) extern const ScheduleTemplate name;
+#include "schedules/templates/templates.inc"
+#undef TEMPLATE
+}  // namespace templates
+
+std::span<const ScheduleTemplate* const> all_templates();      // in the order in which lookup tries them
+const ScheduleTemplate* find_template(std::string_view name);  // null when there is none
 
 }  // namespace convoke

@@ -1,0 +1,262 @@
+// Operands, epilogues and outputs of kernels for all templates (body.h).
+#include "schedules/templates/body.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "compiler/ops/lower/lower.h"
+
+namespace convoke {
+
+using Halide::Expr, Halide::Func, Halide::ImageParam, Halide::OutputImageParam, Halide::Var;
+
+namespace {
+
+// Vars of a Func over `rank` logical or memory dimensions, innermost first.
+std::vector<Var> make_vars(int rank) {
+  static constexpr const char* kNames[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6"};
+  std::vector<Var> vars;
+  for (int d = 0; d < rank; ++d) vars.emplace_back(kNames[d]);
+  return vars;
+}
+
+std::vector<Expr> reversed(const std::vector<Expr>& at) { return {at.rbegin(), at.rend()}; }
+
+// A type's dims without the batch.
+std::vector<int64_t> sample_dims(const Type& type) {
+  return {type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end()};
+}
+
+// Pins bounds and strides. Arenas align buffers to 64 bytes, but not scalars.
+template <typename Param>
+void pin(Param param, const std::vector<int64_t>& extents) {
+  int64_t stride = 1;
+  for (size_t d = 0; d < extents.size(); ++d) {
+    auto dim = param.dim(static_cast<int>(d));
+    if (extents[d] == kBatch) {
+      dim.set_min(0).set_stride(static_cast<int>(stride));
+    } else {
+      dim.set_bounds(0, static_cast<int>(extents[d])).set_stride(static_cast<int>(stride));
+      stride *= extents[d];
+    }
+  }
+  if (!extents.empty()) param.set_host_alignment(64);
+}
+
+// Logical coordinates (outermost first, without the batch) to coordinates in memory (likewise).
+std::vector<Expr> to_memory(const Type& type, const Layout& layout, const std::vector<Expr>& at) {
+  if (layout.plain()) return at;
+  const std::vector<Expr> view = regroup(sample_dims(type), at, view_dims(type, layout));
+  std::vector<Expr> memory;
+  for (const LayoutAxis& axis : layout.axes) {
+    const Expr& index = view[static_cast<size_t>(axis.dim)];
+    const int block = static_cast<int>(axis.block);
+    memory.push_back(axis.part == LayoutAxis::kWhole   ? index
+                     : axis.part == LayoutAxis::kOuter ? index / block
+                                                       : index % block);
+  }
+  return memory;
+}
+
+struct LogicalPlace {
+  std::vector<Expr> at;  // outermost first, without the batch; clamped into the extents
+  Expr inside;           // undefined: no padding
+};
+
+LogicalPlace from_memory(const Type& type, const Layout& layout, const std::vector<Expr>& memory) {
+  if (layout.plain()) return {memory, {}};
+  const std::vector<int64_t> dims = view_dims(type, layout);
+  std::vector<Expr> view(dims.size());
+  std::vector<int64_t> block(dims.size(), 1);
+  for (size_t i = 0; i < layout.axes.size(); ++i) {
+    const LayoutAxis& axis = layout.axes[i];
+    const size_t d = static_cast<size_t>(axis.dim);
+    const Expr part = axis.part == LayoutAxis::kOuter ? memory[i] * static_cast<int>(axis.block) : memory[i];
+    view[d] = view[d].defined() ? view[d] + part : part;
+    block[d] = std::max(block[d], axis.block);
+  }
+  LogicalPlace place;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] % block[d] == 0) continue;
+    const Expr within = view[d] < static_cast<int>(dims[d]);
+    place.inside = place.inside.defined() ? place.inside && within : within;
+    view[d] = min(view[d], static_cast<int>(dims[d]) - 1);
+  }
+  place.at = regroup(dims, view, sample_dims(type));
+  return place;
+}
+
+ImageParam make_param(const std::string& name, const Type& type, const Layout& layout) {
+  const std::vector<int64_t> extents = memory_extents(type, layout);
+  ImageParam param(halide_type(type.dtype), static_cast<int>(extents.size()), name);
+  pin(param, extents);
+  return param;
+}
+
+Func logical_func(const ImageParam& param, const Type& type, const Layout& layout) {
+  const std::vector<Var> vars = make_vars(type.rank());
+  std::vector<Expr> at(vars.rbegin() + (type.has_batch() ? 1 : 0), vars.rend());
+  std::vector<Expr> memory = reversed(to_memory(type, layout, at));
+  if (type.has_batch()) memory.push_back(vars.back());
+  Func func(param.name() + "_logical");
+  func(vars) = param(memory);
+  return func;
+}
+
+// Lowers every node whose operands are known and whose results are not.
+void lower_known(Body& body) {
+  const Graph& graph = body.kernel->body;
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); ++id) {
+    const Node& node = graph.nodes[id];
+    const auto known = [&](ValueId value) { return body.values[value].defined(); };
+    if (is_source(node.op) || id == body.kernel->anchor || known(node.results[0])) continue;
+    if (!std::ranges::all_of(node.inputs, known)) continue;
+    LowerInputs operands{.batch = body.batch};
+    for (ValueId value : node.inputs) operands.funcs.push_back(body.values[value]);
+    const std::vector<Func> results = lower(view(graph, node), operands);
+    for (size_t i = 0; i < results.size(); ++i) body.values[node.results[i]] = results[i];
+  }
+}
+
+// Outputs `first` and what follows as one Func over memory.
+Func output_func(const Body& body, const std::vector<ValueId>& outputs, const Layout& layout) {
+  const Type& type = body.kernel->body.type(outputs[0]);
+  const std::vector<int64_t> extents = memory_extents(type, layout);
+  const std::vector<Var> vars = make_vars(static_cast<int>(extents.size()));
+  LogicalPlace place = from_memory(type, layout, {vars.rbegin() + (type.has_batch() ? 1 : 0), vars.rend()});
+  std::vector<Expr> at = reversed(place.at);
+  if (type.has_batch()) at.push_back(vars.back());
+  std::vector<Expr> elements;
+  for (ValueId output : outputs) {
+    const Expr value = body.values[output](at);
+    elements.push_back(place.inside.defined() ? select(place.inside, value, Halide::cast(value.type(), 0)) : value);
+  }
+  Func func("output");
+  if (elements.size() == 1) {
+    func(vars) = elements[0];
+  } else {
+    func(vars) = Halide::Tuple(elements);
+  }
+  for (OutputImageParam buffer : func.output_buffers()) pin(buffer, extents);
+  return func;
+}
+
+}  // namespace
+
+Halide::Type halide_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return Halide::Float(32);
+    case DType::kI32:
+      return Halide::Int(32);
+    case DType::kU8:
+      return Halide::UInt(8);
+  }
+  ENSURE(false) << "unknown dtype";
+  return {};
+}
+
+std::vector<int64_t> memory_extents(const Type& type, const Layout& layout) {
+  std::vector<int64_t> dims = storage_dims(type, layout);
+  std::ranges::reverse(dims);
+  return dims;
+}
+
+// Both sides are walked in groups of equal products; inside a group the linear index is built from one side and taken
+// apart for the other.
+std::vector<Expr> regroup(const std::vector<int64_t>& from, const std::vector<Expr>& at,
+                          const std::vector<int64_t>& to) {
+  if (from == to) return at;
+  std::vector<Expr> result(to.size(), Expr(0));
+  size_t i = 0, j = 0;
+  while (j < to.size() && i < from.size()) {
+    const size_t first = j;
+    Expr linear = at[i];
+    int64_t from_elems = from[i], to_elems = to[j];
+    while (from_elems != to_elems) {
+      if (from_elems < to_elems) {
+        ++i;
+        linear = linear * static_cast<int>(from[i]) + at[i];
+        from_elems *= from[i];
+      } else {
+        to_elems *= to[++j];
+      }
+    }
+    for (size_t k = j; k > first; --k) {
+      result[k] = linear % static_cast<int>(to[k]);
+      linear = linear / static_cast<int>(to[k]);
+    }
+    result[first] = linear;
+    ++i, ++j;
+  }
+  return result;
+}
+
+Body make_body(const Kernel& kernel) {
+  Body body{.kernel = &kernel, .params = {}, .values = std::vector<Func>(kernel.body.values.size()), .batch = {}};
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const Value& value = kernel.body.values[kernel.inputs[i]];
+    const ImageParam param = make_param(value.name, value.type, kernel.input_layouts[i]);
+    if (value.type.has_batch() && !body.batch.defined()) body.batch = param.dim(param.dimensions() - 1).extent();
+    body.values[kernel.inputs[i]] = logical_func(param, value.type, kernel.input_layouts[i]);
+    body.params.push_back(param);
+  }
+  lower_known(body);
+  return body;
+}
+
+NodeView anchor_view(const Kernel& kernel) { return view(kernel.body, kernel.body.nodes[kernel.anchor]); }
+
+const Func& anchor_operand(const Body& body, int operand) {
+  return body.values[body.kernel->body.nodes[body.kernel->anchor].inputs[operand]];
+}
+
+int anchor_input(const Kernel& kernel, int operand) {
+  const auto found = std::ranges::find(kernel.inputs, kernel.body.nodes[kernel.anchor].inputs[operand]);
+  return found == kernel.inputs.end() ? -1 : static_cast<int>(found - kernel.inputs.begin());
+}
+
+void set_anchor(Body& body, std::vector<Func> results) {
+  const Node& anchor = body.kernel->body.nodes[body.kernel->anchor];
+  ENSURE(results.size() == anchor.results.size()) << anchor.op << " has " << anchor.results.size() << " results";
+  for (size_t i = 0; i < results.size(); ++i) body.values[anchor.results[i]] = results[i];
+  lower_known(body);
+}
+
+std::vector<Func> make_outputs(const Body& body) {
+  const Kernel& kernel = *body.kernel;
+  const std::vector<ValueId>& outputs = kernel.body.outputs;
+  std::vector<Func> funcs;
+  for (size_t first = 0; first < outputs.size();) {
+    size_t last = first + 1;
+    while (last < outputs.size() && kernel.body.type(outputs[last]).dims == kernel.body.type(outputs[first]).dims &&
+           kernel.output_layouts[last] == kernel.output_layouts[first]) {
+      ++last;
+    }
+    funcs.push_back(
+        output_func(body, {outputs.begin() + static_cast<int64_t>(first), outputs.begin() + static_cast<int64_t>(last)},
+                    kernel.output_layouts[first]));
+    first = last;
+  }
+  return funcs;
+}
+
+BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
+  BuiltKernel built{.pipeline = Halide::Pipeline(outputs), .arguments = {}};
+  for (const ImageParam& param : body.params) built.arguments.push_back(param);
+  return built;
+}
+
+PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs&, const TargetSpec&) {
+  return {std::vector<Layout>(kernel.inputs.size()), std::vector<Layout>(kernel.body.outputs.size())};
+}
+
+KnobRanges no_knob_ranges(const Kernel&, const TargetSpec&) { return {}; }
+
+Knobs no_knobs(const Kernel&, const TargetSpec&) { return {}; }
+
+int lanes_for(int64_t extent, const TargetSpec& target) {
+  return static_cast<int>(std::min<int64_t>(target.vector_lanes, std::bit_ceil(static_cast<uint64_t>(extent))));
+}
+
+}  // namespace convoke

@@ -1,0 +1,64 @@
+// Body: what every template starts from and ends with. It gives the kernel's operands as Funcs over logical dimensions
+// (compiler/ops/lower/lower.h: an activation is (c,x,y,n), a weight (kx,ky,ci,co)) whatever their layouts, lowers the
+// elementwise nodes before and behind the anchor, and makes the output Funcs over the dimensions in memory. Between the
+// two a template writes its own form of the anchor.
+//
+//   Body body = make_body(kernel);                 // sources and what comes before the anchor
+//   Func x = anchor_operand(body, 0);
+//   set_anchor(body, {acc});                       // and what comes behind it
+//   std::vector<Func> outputs = make_outputs(body);
+//   … schedule …
+//   return finish(body, outputs);
+#pragma once
+
+#include "compiler/ops/op.h"
+#include "schedules/templates/template.h"
+
+namespace convoke {
+
+struct Body {
+  const Kernel* kernel;
+  // As kernel.inputs, over the dimensions in memory, innermost first: constant bounds and strides; the batch comes
+  // last, its extent is free.
+  std::vector<Halide::ImageParam> params;
+  std::vector<Halide::Func> values;  // by ValueId, logical; undefined while unknown
+  Halide::Expr batch;                // the n of this call; undefined when no operand has one
+};
+
+Body make_body(const Kernel& kernel);
+
+// The anchor as ops see it, and its operands and results.
+NodeView anchor_view(const Kernel& kernel);
+const Halide::Func& anchor_operand(const Body& body, int operand);
+// Which of kernel.inputs operand `operand` of the anchor is; -1 when other nodes stand between.
+int anchor_input(const Kernel& kernel, int operand);
+
+// Gives the anchor's results as logical Funcs, and lowers the elementwise nodes behind it.
+void set_anchor(Body& body, std::vector<Halide::Func> results);
+
+// One Func an output over the dimensions in memory (batch last), zero where the layout pads, with constant bounds and
+// strides. Neighbouring outputs of one shape and layout are one Func of Tuples, so that they share a loop nest: each
+// element's operands are then read before any result is stored, which outputs that replace operands rely on.
+std::vector<Halide::Func> make_outputs(const Body& body);
+
+BuiltKernel finish(const Body& body, const std::vector<Halide::Func>& outputs);
+
+// Extents in memory, innermost first; the batch (last) is kBatch.
+std::vector<int64_t> memory_extents(const Type& type, const Layout& layout);
+
+// Row-major coordinates over dims `from` as coordinates over dims `to` of the same elements (outermost first both).
+std::vector<Halide::Expr> regroup(const std::vector<int64_t>& from, const std::vector<Halide::Expr>& at,
+                                  const std::vector<int64_t>& to);
+
+Halide::Type halide_type(DType dtype);
+
+// For templates without wishes: plain layouts, no knobs.
+PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target);
+KnobRanges no_knob_ranges(const Kernel& kernel, const TargetSpec& target);
+Knobs no_knobs(const Kernel& kernel, const TargetSpec& target);
+
+// The vector width for a loop over `extent` contiguous elements: the target's, or the least power of two that covers a
+// shorter loop.
+int lanes_for(int64_t extent, const TargetSpec& target);
+
+}  // namespace convoke

@@ -1,0 +1,22 @@
+// The table of templates, expanded from templates.inc.
+#include "schedules/templates/template.h"
+
+namespace convoke {
+
+std::span<const ScheduleTemplate* const> all_templates() {
+  static constexpr const ScheduleTemplate* kTemplates[] = {
+#define TEMPLATE(name) &templates::name,
+#include "schedules/templates/templates.inc"
+#undef TEMPLATE
+  };
+  return kTemplates;
+}
+
+const ScheduleTemplate* find_template(std::string_view name) {
+  for (const ScheduleTemplate* schedule : all_templates()) {
+    if (schedule->name == name) return schedule;
+  }
+  return nullptr;
+}
+
+}  // namespace convoke
