@@ -20,6 +20,9 @@ struct Kernel {
   std::vector<Layout> output_layouts;  // as body.outputs
 };
 
+// Of a body whose sources are in argument order; plain layouts.
+Kernel kernel_of(Graph body);
+
 // Ops, attributes, shapes, dtypes and layouts; no batch size, no names of the network.
 std::string kernel_key(const Kernel& kernel);
 // The inverse, for tuned entries and tests.

@@ -1,0 +1,130 @@
+#include "compiler/kernels/kernel.h"
+
+#include <algorithm>
+
+#include "compiler/ir/text.h"
+#include "compiler/ops/op.h"
+
+namespace convoke {
+namespace {
+
+constexpr std::string_view kLayoutLine = "layout ";
+
+NodeId find_anchor(const Graph& body) {
+  NodeId anchor = kNoAnchor;
+  for (size_t i = 0; i < body.nodes.size(); ++i) {
+    if (is_source(body.nodes[i].op) || op_of(body.nodes[i]).traits.elementwise) continue;
+    ENSURE(anchor == kNoAnchor) << "two anchors in a kernel";
+    anchor = static_cast<NodeId>(i);
+  }
+  return anchor;
+}
+
+int64_t stored_bytes(const Type& type, const Layout& layout) {
+  return storage_elems(type, layout) * size_bytes(type.dtype);
+}
+
+// Whether operand `operand` of a node is read at no other element than the one that the node writes.
+bool reads_its_element(const Graph& body, const Node& node, size_t operand) {
+  const Traits& traits = op_of(node).traits;
+  if (traits.elementwise) return body.type(node.inputs[operand]) == body.type(node.results[0]);
+  return traits.in_place && operand == 0;
+}
+
+}  // namespace
+
+std::string kernel_key(const Kernel& kernel) {
+  std::string key = print(kernel.body);
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    if (kernel.input_layouts[i].plain()) continue;
+    key += "layout input " + std::to_string(i) + " " + to_string(kernel.input_layouts[i]) + "\n";
+  }
+  for (size_t i = 0; i < kernel.output_layouts.size(); ++i) {
+    if (kernel.output_layouts[i].plain()) continue;
+    key += "layout output " + std::to_string(i) + " " + to_string(kernel.output_layouts[i]) + "\n";
+  }
+  return key;
+}
+
+Kernel kernel_of(Graph body) {
+  Kernel kernel;
+  kernel.anchor = find_anchor(body);
+  for (const Node& node : body.nodes) {
+    if (is_source(node.op)) kernel.inputs.push_back(node.results[0]);
+  }
+  kernel.input_layouts.resize(kernel.inputs.size());
+  kernel.output_layouts.resize(body.outputs.size());
+  kernel.body = std::move(body);
+  return kernel;
+}
+
+Result<Kernel> parse_kernel(std::string_view key) {
+  const size_t end = std::min(key.find(std::string("\n") + std::string(kLayoutLine)), key.size());
+  ASSIGN_OR_RETURN(Graph body, parse(key.substr(0, end)));
+  RETURN_IF_ERROR(verify(body));
+  Kernel kernel = kernel_of(std::move(body));
+  std::string_view rest = key.substr(std::min(end + 1, key.size()));
+  while (rest.starts_with(kLayoutLine)) {
+    const std::string line(rest.substr(0, rest.find('\n')));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    char side[8] = {}, text[200] = {};
+    size_t index = 0;
+    if (std::sscanf(line.c_str(), "layout %7s %zu %199s", side, &index, text) != 3) {
+      return invalid_argument("\"" + line + "\" is no layout line");
+    }
+    auto& layouts = std::string_view(side) == "input" ? kernel.input_layouts : kernel.output_layouts;
+    if (index >= layouts.size()) return invalid_argument("\"" + line + "\" names no argument");
+    ASSIGN_OR_RETURN(layouts[index], parse_layout(text));
+  }
+  return kernel;
+}
+
+bool may_alias(const Kernel& kernel, int input, int output) {
+  const Graph& body = kernel.body;
+  const ValueId value = kernel.inputs[input];
+  if (body.type(value) != body.type(body.outputs[output])) return false;
+  if (kernel.input_layouts[input] != kernel.output_layouts[output]) return false;
+  for (const Node& node : body.nodes) {
+    for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
+      if (node.inputs[operand] == value && !reads_its_element(body, node, operand)) return false;
+    }
+  }
+  return true;
+}
+
+Cost cost(const Kernel& kernel) {
+  Cost cost;
+  const Graph& body = kernel.body;
+  for (const Node& node : body.nodes) {
+    if (is_source(node.op)) continue;
+    const NodeView node_view = view(body, node);
+    const Traits& traits = op_of(node).traits;
+    bool batch = false;
+    for (const Type& type : node_view.inputs) batch |= type.has_batch();
+    const int64_t flops = traits.work != nullptr ? 2 * traits.work(node_view) : node_view.results[0].elems();
+    (batch ? cost.flops_per_sample : cost.flops_per_call) += flops;
+  }
+  auto count = [&](ValueId value, const Layout& layout) {
+    const Type& type = body.type(value);
+    (type.has_batch() ? cost.bytes_per_sample : cost.bytes_per_call) += stored_bytes(type, layout);
+  };
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) count(kernel.inputs[i], kernel.input_layouts[i]);
+  for (size_t i = 0; i < body.outputs.size(); ++i) count(body.outputs[i], kernel.output_layouts[i]);
+  return cost;
+}
+
+Work estimated_work(const Kernel& kernel) {
+  const Cost c = cost(kernel);
+  return {std::max(c.flops_per_sample / 50, c.bytes_per_sample / 10),
+          std::max(c.flops_per_call / 50, c.bytes_per_call / 10)};
+}
+
+Kernel single_op_kernel(std::string_view op, const Attrs& attrs, const std::vector<Type>& inputs) {
+  Builder builder = make_builder("kernel");
+  std::vector<ValueId> operands;
+  for (size_t i = 0; i < inputs.size(); ++i) operands.push_back(builder.input("a" + std::to_string(i), inputs[i]));
+  for (ValueId result : builder.add("v0", std::string(op), operands, attrs)) builder.output(result);
+  return kernel_of(std::move(builder).take());
+}
+
+}  // namespace convoke

@@ -1,0 +1,114 @@
+#include "compiler/kernels/layout.h"
+
+#include <charconv>
+
+#include "runtime/base/check.h"
+#include "runtime/base/checked.h"
+
+namespace convoke {
+namespace {
+
+std::string join(const std::vector<std::string>& parts, char separator) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : std::string(1, separator)) + part;
+  return text;
+}
+
+std::string to_string(const LayoutAxis& axis) {
+  std::string text = std::to_string(axis.dim);
+  if (axis.part != LayoutAxis::kWhole)
+    text += (axis.part == LayoutAxis::kOuter ? "/" : "%") + std::to_string(axis.block);
+  return text;
+}
+
+bool read_number(std::string_view& text, int64_t& value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return true;
+}
+
+bool accept(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+bool read_axis(std::string_view& text, LayoutAxis& axis) {
+  int64_t dim = 0;
+  if (!read_number(text, dim)) return false;
+  axis.dim = static_cast<int>(dim);
+  if (accept(text, '/')) {
+    axis.part = LayoutAxis::kOuter;
+  } else if (accept(text, '%')) {
+    axis.part = LayoutAxis::kInner;
+  } else {
+    return true;
+  }
+  return read_number(text, axis.block) && axis.block > 0;
+}
+
+}  // namespace
+
+std::string to_string(const Layout& layout) {
+  if (layout.plain()) return "plain";
+  std::vector<std::string> view, axes;
+  for (int64_t dim : layout.view) view.push_back(std::to_string(dim));
+  for (const LayoutAxis& axis : layout.axes) axes.push_back(to_string(axis));
+  return (view.empty() ? "" : "(" + join(view, ',') + ")") + join(axes, '.');
+}
+
+Result<Layout> parse_layout(std::string_view text) {
+  Layout layout;
+  if (text == "plain") return layout;
+  const Status malformed = invalid_argument("\"" + std::string(text) + "\" is no layout");
+  if (accept(text, '(')) {
+    do {
+      int64_t dim = 0;
+      if (!read_number(text, dim)) return malformed;
+      layout.view.push_back(dim);
+    } while (accept(text, ','));
+    if (!accept(text, ')')) return malformed;
+  }
+  do {
+    LayoutAxis axis{};
+    if (!read_axis(text, axis)) return malformed;
+    layout.axes.push_back(axis);
+  } while (accept(text, '.'));
+  if (!text.empty()) return malformed;
+  return layout;
+}
+
+std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
+  if (!layout.view.empty()) return layout.view;
+  return {type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end()};
+}
+
+std::vector<int64_t> storage_dims(const Type& type, const Layout& layout) {
+  const std::vector<int64_t> view = view_dims(type, layout);
+  std::vector<int64_t> dims;
+  if (type.has_batch()) dims.push_back(kBatch);
+  if (layout.plain()) dims.insert(dims.end(), view.begin(), view.end());
+  for (const LayoutAxis& axis : layout.axes) {
+    ENSURE(axis.dim < static_cast<int>(view.size())) << to_string(layout) << " of " << to_string(type);
+    const int64_t extent = view[axis.dim];
+    if (axis.part == LayoutAxis::kWhole) dims.push_back(extent);
+    if (axis.part == LayoutAxis::kOuter) dims.push_back((extent + axis.block - 1) / axis.block);
+    if (axis.part == LayoutAxis::kInner) dims.push_back(axis.block);
+  }
+  return dims;
+}
+
+int64_t storage_elems(const Type& type, const Layout& layout) {
+  int64_t count = 1;
+  for (int64_t dim : storage_dims(type, layout)) count *= dim == kBatch ? 1 : dim;
+  return count;
+}
+
+Layout packed_weights(std::vector<int64_t> view, int64_t block) {
+  ENSURE(view.size() == 4) << "OIHW expected";
+  using enum LayoutAxis::Part;
+  return {std::move(view), {{0, kOuter, block}, {2}, {3}, {1}, {0, kInner, block}}};
+}
+
+}  // namespace convoke
