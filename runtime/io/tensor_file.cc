@@ -47,7 +47,7 @@ NamedTensor i32_tensor(std::string name, std::vector<int64_t> dims, const std::v
 }
 
 std::vector<float> f32_values(const NamedTensor& tensor) {
-  CHECK(tensor.dtype == CONVOKE_F32) << tensor.name;
+  ENSURE(tensor.dtype == CONVOKE_F32) << tensor.name;
   std::vector<float> values(tensor.bytes.size() / sizeof(float));
   memcpy(values.data(), tensor.bytes.data(), values.size() * sizeof(float));
   return values;
@@ -63,7 +63,7 @@ std::string serialize_tensors(const std::vector<NamedTensor>& tensors) {
     header.rank = static_cast<int32_t>(tensor.dims.size());
     std::copy(tensor.dims.begin(), tensor.dims.end(), header.dims);
     header.data_bytes = tensor.bytes.size();
-    CHECK(plausible(header)) << tensor.name << " has " << tensor.bytes.size() << " bytes";
+    ENSURE(plausible(header)) << tensor.name << " has " << tensor.bytes.size() << " bytes";
     bytes.append(reinterpret_cast<const char*>(&header), sizeof header);
     append_padded(bytes, tensor.name);
     append_padded(bytes, tensor.bytes);

@@ -1,6 +1,8 @@
 // What the tests do with the hand-written library; see tiny_plan.h.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+
 #include "tests/core/tiny_plan.h"
 
 namespace convoke::core {
@@ -16,9 +18,9 @@ Session::~Session() {
 }
 
 std::vector<float> pattern(int64_t count, int seed) {
-  std::vector<float> values(static_cast<size_t>(count));
+  std::vector<float> values(static_cast<std::size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    values[static_cast<size_t>(i)] = static_cast<float>((i * 37 + seed * 101) % 97) / 48.0f - 1.0f;
+    values[static_cast<std::size_t>(i)] = static_cast<float>((i * 37 + seed * 101) % 97) / 48.0f - 1.0f;
   }
   return values;
 }
@@ -26,10 +28,10 @@ std::vector<float> pattern(int64_t count, int seed) {
 std::vector<double> reference_linear(const std::vector<float>& x, const std::vector<float>& w,
                                      const std::vector<float>& b) {
   std::vector<double> y;
-  for (size_t s = 0; s < x.size() / kInputs; ++s) {
-    for (size_t o = 0; o < kClasses; ++o) {
+  for (std::size_t s = 0; s < x.size() / kInputs; ++s) {
+    for (std::size_t o = 0; o < kClasses; ++o) {
       double sum = static_cast<double>(b[o]);
-      for (size_t k = 0; k < kInputs; ++k) sum += double{w[o * kInputs + k]} * double{x[s * kInputs + k]};
+      for (std::size_t k = 0; k < kInputs; ++k) sum += double{w[o * kInputs + k]} * double{x[s * kInputs + k]};
       y.push_back(sum);
     }
   }

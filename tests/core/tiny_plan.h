@@ -2,6 +2,7 @@
 // weight stored in blocks of four outputs. Kernels are C++ with the signature of Halide's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
