@@ -27,20 +27,27 @@ std::vector<int64_t> sample_dims(const Type& type) {
   return {type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end()};
 }
 
+template <typename Param>
+void pin_strides(Param param, const std::vector<int64_t>& extents) {
+  int64_t stride = 1;
+  for (size_t d = 0; d < extents.size(); ++d) {
+    param.dim(static_cast<int>(d)).set_stride(static_cast<int>(stride));
+    stride *= extents[d];
+  }
+  if (!extents.empty()) param.set_host_alignment(64);
+}
+
 // Pins bounds and strides. Arenas align buffers to 64 bytes, but not scalars.
 template <typename Param>
 void pin(Param param, const std::vector<int64_t>& extents) {
-  int64_t stride = 1;
   for (size_t d = 0; d < extents.size(); ++d) {
-    auto dim = param.dim(static_cast<int>(d));
     if (extents[d] == kBatch) {
-      dim.set_min(0).set_stride(static_cast<int>(stride));
+      param.dim(static_cast<int>(d)).set_min(0);
     } else {
-      dim.set_bounds(0, static_cast<int>(extents[d])).set_stride(static_cast<int>(stride));
-      stride *= extents[d];
+      param.dim(static_cast<int>(d)).set_bounds(0, static_cast<int>(extents[d]));
     }
   }
-  if (!extents.empty()) param.set_host_alignment(64);
+  pin_strides(param, extents);
 }
 
 // Logical coordinates (outermost first, without the batch) to coordinates in memory (likewise).
@@ -137,24 +144,13 @@ Func output_func(const Body& body, const std::vector<ValueId>& outputs, const La
   } else {
     func(vars) = Halide::Tuple(elements);
   }
-  for (OutputImageParam buffer : func.output_buffers()) pin(buffer, extents);
+  // The buffers of a Tuple have the bounds of its first.
+  pin(func.output_buffers()[0], extents);
+  for (OutputImageParam buffer : func.output_buffers()) pin_strides(buffer, extents);
   return func;
 }
 
 }  // namespace
-
-Halide::Type halide_type(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return Halide::Float(32);
-    case DType::kI32:
-      return Halide::Int(32);
-    case DType::kU8:
-      return Halide::UInt(8);
-  }
-  ENSURE(false) << "unknown dtype";
-  return {};
-}
 
 std::vector<int64_t> memory_extents(const Type& type, const Layout& layout) {
   std::vector<int64_t> dims = storage_dims(type, layout);

@@ -50,8 +50,6 @@ std::vector<int64_t> memory_extents(const Type& type, const Layout& layout);
 std::vector<Halide::Expr> regroup(const std::vector<int64_t>& from, const std::vector<Halide::Expr>& at,
                                   const std::vector<int64_t>& to);
 
-Halide::Type halide_type(DType dtype);
-
 // For templates without wishes: plain layouts, no knobs.
 PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target);
 KnobRanges no_knob_ranges(const Kernel& kernel, const TargetSpec& target);

@@ -25,18 +25,6 @@ Halide::Buffer<> make(DType dtype, const std::vector<int64_t>& dims) {
 
 }  // namespace
 
-Halide::Type halide_type(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return Halide::Float(32);
-    case DType::kI32:
-      return Halide::Int(32);
-    case DType::kU8:
-      return Halide::UInt(8);
-  }
-  return {};
-}
-
 Halide::Buffer<> make_buffer(const Type& type, int64_t batch) { return make(type.dtype, concrete(type, batch)); }
 
 Halide::Buffer<> to_buffer(const Type& type, const Tensor& tensor) {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "Halide.h"
+#include "compiler/ops/lower/lower.h"
 #include "tests/ops/cases.h"
 
 namespace convoke {
 
-Halide::Type halide_type(DType dtype);
 Halide::Buffer<> make_buffer(const Type& type, int64_t batch);  // not initialised
 Halide::Buffer<> to_buffer(const Type& type, const Tensor& tensor);
 std::vector<double> to_values(const Halide::Buffer<>& buffer);  // in the tensor's order; dense buffers only

@@ -1,8 +1,9 @@
-// The Halide definition of each op, without schedule: what the op means, element by element. Elementwise definitions are
-// pure and inlineable (templates use them as epilogues); an anchor's definition serves tests and the `small` template.
+// The Halide definition of each op, without schedule: what the op means, element by element. Elementwise definitions
+// are pure and inlineable (templates use them as epilogues); an anchor's definition serves tests and the `small`
+// template.
 //
-// Halide's dimensions are the logical ones reversed: an activation f32[n,h,w,c] is a Func over (c, x, y, n), a convolution
-// weight OIHW over (kx, ky, ci, co), a linear weight over (k, o), a scalar over ().
+// Halide's dimensions are the logical ones reversed: an activation f32[n,h,w,c] is a Func over (c, x, y, n), a
+// convolution weight OIHW over (kx, ky, ci, co), a linear weight over (k, o), a scalar over ().
 #pragma once
 
 #include <vector>
@@ -19,5 +20,7 @@ struct LowerInputs {
 
 // One Func a result. Reads operands inside their extents only.
 std::vector<Halide::Func> lower(const NodeView& node, const LowerInputs& inputs);
+
+Halide::Type halide_type(DType dtype);
 
 }  // namespace convoke

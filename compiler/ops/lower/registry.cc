@@ -16,4 +16,16 @@ std::vector<Halide::Func> lower(const NodeView& node, const LowerInputs& inputs)
   return {};
 }
 
+Halide::Type halide_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return Halide::Float(32);
+    case DType::kI32:
+      return Halide::Int(32);
+    case DType::kU8:
+      return Halide::UInt(8);
+  }
+  return {};
+}
+
 }  // namespace convoke
