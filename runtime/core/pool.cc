@@ -11,7 +11,7 @@
 namespace convoke::core {
 namespace {
 
-constexpr uint64_t kSpinNs = 30000;  // a helper without work sleeps after this
+constexpr uint64_t kSpinNs = 50000;  // a helper without work sleeps after this
 constexpr int kMaxTickets = 65535;   // 16 bits; longer jobs are cut into tickets of several tasks
 
 // Fields of the word, from the top: generation 26 | threads-1 6 | next from below 16 | end above 16. A claim that
@@ -89,6 +89,24 @@ bool has_work(const convoke_pool* pool, int index) {
   return (below(word) < above(word) && index < threads_of(word)) || __atomic_load_n(&pool->stop, __ATOMIC_SEQ_CST);
 }
 
+// True when it slept.
+bool wake(Helper* helper) {
+  if (!__atomic_load_n(&helper->asleep, __ATOMIC_SEQ_CST)) return false;
+  if (!__atomic_exchange_n(&helper->asleep, 0, __ATOMIC_SEQ_CST)) return false;
+  futex_wake(&helper->asleep, 1);
+  return true;
+}
+
+// Wakes one helper that the job could use, from `first` on; woken, it wakes the next. A wake-up costs microseconds, so
+// the caller pays for one only.
+void wake_next(convoke_pool* pool, int first) {
+  const uint64_t word = __atomic_load_n(&pool->word, __ATOMIC_SEQ_CST);
+  if (below(word) >= above(word)) return;
+  for (int i = first; i < threads_of(word); ++i) {
+    if (wake(&pool->helpers[i])) return;
+  }
+}
+
 // Spins for kSpinNs, then sleeps until there is work. `asleep` is set before the last look, and a caller looks at
 // `asleep` after it published a job (both sequentially consistent), so no wake-up is lost.
 void wait_for_work(convoke_pool* pool, Helper* helper) {
@@ -104,12 +122,7 @@ void wait_for_work(convoke_pool* pool, Helper* helper) {
     futex_wait(&helper->asleep, 1);
   }
   __atomic_store_n(&helper->asleep, 0, __ATOMIC_SEQ_CST);
-}
-
-void wake(Helper* helper) {
-  if (__atomic_load_n(&helper->asleep, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&helper->asleep, 0, __ATOMIC_SEQ_CST)) {
-    futex_wake(&helper->asleep, 1);
-  }
+  wake_next(pool, helper->index + 1);
 }
 
 void* helper_main(void* argument) {
@@ -157,7 +170,7 @@ bool pool_run(convoke_pool* pool, int threads, int count, PoolTask task, void* a
   __atomic_store_n(&pool->done, 0, __ATOMIC_RELAXED);
   const uint64_t generation = (__atomic_load_n(&pool->word, __ATOMIC_RELAXED) >> kGenerationShift) + 1;
   __atomic_store_n(&pool->word, job_word(generation, threads, pool->job.tickets), __ATOMIC_SEQ_CST);
-  for (int i = 1; i < threads && static_cast<uint32_t>(i) < pool->job.tickets; ++i) wake(&pool->helpers[i]);
+  if (pool->job.tickets > 1) wake_next(pool, 1);
   while (run_one(&pool->word, pool->job, 0, &pool->done, &pool->failure)) {
   }
   join(&pool->done, pool->job.tickets);
