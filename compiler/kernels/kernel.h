@@ -1,5 +1,6 @@
-// Kernel: an anchor op with the elementwise work around it, the unit that is scheduled, compiled, tuned and timed. Its body is
-// a graph of its own; its key is that graph's text with canonical names, so equal kernels of any networks share one key.
+// Kernel: an anchor op with the elementwise work around it, the unit that is scheduled, compiled, tuned and timed. Its
+// body is a graph of its own; its key is that graph's text with canonical names, so equal kernels of any networks share
+// one key.
 #pragma once
 
 #include <string>
@@ -13,9 +14,9 @@ namespace convoke {
 inline constexpr NodeId kNoAnchor = -1;
 
 struct Kernel {
-  Graph body;                      // sources are `input` nodes a0, a1, …; nodes v0, v1, …; in topological order
-  NodeId anchor = kNoAnchor;       // the node of `body` that is not elementwise; none: a pointwise kernel
-  std::vector<ValueId> inputs;     // of the body, in argument order
+  Graph body;                   // sources are `input` nodes a0, a1, …; nodes v0, v1, …; in topological order
+  NodeId anchor = kNoAnchor;    // the node of `body` that is not elementwise; none: a pointwise kernel
+  std::vector<ValueId> inputs;  // of the body, in argument order
   std::vector<Layout> input_layouts;
   std::vector<Layout> output_layouts;  // as body.outputs
 };
@@ -28,8 +29,9 @@ std::string kernel_key(const Kernel& kernel);
 // The inverse, for tuned entries and tests.
 Result<Kernel> parse_kernel(std::string_view key);
 
-// May this input's memory be this output's? True when every read of the input is at the element that is written. Templates
-// keep to it: every output element is computed exactly once (TailStrategy::GuardWithIf or Predicate, never ShiftInwards).
+// May this input's memory be this output's? True when every read of the input is at the element that is written.
+// Templates keep to it: every output element is computed exactly once (TailStrategy::GuardWithIf or Predicate, never
+// ShiftInwards).
 bool may_alias(const Kernel& kernel, int input, int output);
 
 // Multiply-adds ×2 and bytes moved, per sample and per call.
@@ -39,7 +41,8 @@ struct Cost {
 };
 Cost cost(const Kernel& kernel);
 
-// Estimated nanoseconds on one core of some machine: max(flops / 50 GFLOP/s, bytes / 10 GB/s); decides inline or parallel.
+// Estimated nanoseconds on one core of some machine: max(flops / 50 GFLOP/s, bytes / 10 GB/s); decides inline or
+// parallel.
 struct Work {
   int64_t ns_per_sample = 0, ns_per_call = 0;
 };

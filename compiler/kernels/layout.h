@@ -1,7 +1,7 @@
-// Layout: how a logical tensor lies in memory. The plain layout is row-major in logical order. A packed one regroups the
-// logical dimensions (`view`, e.g. a linear weight [120,400] read as [120,16,5,5]) and orders them as axes, outermost first;
-// a dimension may be blocked: its outer part (index / block) and inner part (index % block) are two axes. The last block is
-// padded with zeros.
+// Layout: how a logical tensor lies in memory. The plain layout is row-major in logical order. A packed one regroups
+// the logical dimensions (`view`, e.g. a linear weight [120,400] read as [120,16,5,5]) and orders them as axes,
+// outermost first; a dimension may be blocked: its outer part (index / block) and inner part (index % block) are two
+// axes. The last block is padded with zeros.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Plan: the whole network as rows of kernels over buffers at fixed places. What codegen emits and the core walks; its text form
-// is the plan dump and the committed snapshot.
+// Plan: the whole network as rows of kernels over buffers at fixed places. What codegen emits and the core walks; its
+// text form is the plan dump and the committed snapshot.
 #pragma once
 
 #include <string>

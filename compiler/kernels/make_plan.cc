@@ -1,0 +1,301 @@
+#include "compiler/kernels/make_plan.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "compiler/kernels/activations.h"
+#include "runtime/base/check.h"
+#include "runtime/base/checked.h"
+
+namespace convoke {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+constexpr std::string_view kScalarNames[core::kScalarCount] = {"learning_rate", "step", "loss_scale", "accumulate",
+                                                               "gradient_scale"};
+
+convoke_program program_of(Phase phase, bool training) {
+  switch (phase) {
+    case Phase::kPrepare:
+      return CONVOKE_PREPARE;
+    case Phase::kForward:
+      return training ? CONVOKE_FORWARD : CONVOKE_INFER;
+    case Phase::kLoss:
+      return CONVOKE_LOSS;
+    case Phase::kBackward:
+      return CONVOKE_BACKWARD;
+    case Phase::kUpdate:
+      return CONVOKE_UPDATE;
+  }
+  return CONVOKE_INFER;
+}
+
+int scalar_slot(std::string_view name) {
+  const auto* found = std::find(std::begin(kScalarNames), std::end(kScalarNames), name);
+  return found == std::end(kScalarNames) ? -1 : static_cast<int>(found - std::begin(kScalarNames));
+}
+
+class PlanMaker {
+ public:
+  explicit PlanMaker(const PlanRequest& request) : request_(request) {
+    plan_.model = request.model;
+    plan_.capacity = request.capacity;
+    plan_.arena_bytes[core::kScalars] = round_up(core::kScalarCount * 4, kAlignment);
+  }
+
+  Result<Plan> run() {
+    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup));
+    std::optional<ScheduledGraph> training;
+    if (request_.training != nullptr) {
+      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup));
+    }
+    const LayoutMap layouts = preferred_parameter_layouts(training ? *training : inference);
+    RETURN_IF_ERROR(assign_layouts(inference, layouts, request_.lookup));
+    if (training) RETURN_IF_ERROR(assign_layouts(*training, layouts, request_.lookup));
+
+    place_weights(*request_.inference, layouts);
+    if (training) place_weights(*request_.training, layouts);
+    add_inference(inference);
+    if (training) RETURN_IF_ERROR(add_training(*training));
+    return std::move(plan_);
+  }
+
+ private:
+  // --- weights: parameters, gradients and moments lie in the same order and layout ---
+
+  void place_weights(const Graph& graph, const LayoutMap& layouts) {
+    for (const Node& node : graph.nodes) {
+      const Value& value = graph.values[node.results[0]];
+      if (node.op == "parameter" && !weight_buffers_.contains(value.name)) {
+        auto found = layouts.find(value.name);
+        const Layout layout = found == layouts.end() ? Layout{} : found->second;
+        plan_.parameters.push_back(add_weight(value, layout, core::kParameters));
+      }
+      if (node.op == "state" && attr_string(node.attrs, "arena") == "state" && !weight_buffers_.contains(value.name)) {
+        plan_.states.push_back(add_weight(value, {}, core::kState));
+      }
+    }
+  }
+
+  int add_weight(const Value& value, const Layout& layout, core::Arena arena) {
+    const int id = add_buffer({value.name, value.type, layout, arena, plan_.arena_bytes[arena]});
+    plan_.arena_bytes[arena] += stored_bytes(plan_.buffers[id]);
+    return weight_buffers_[value.name] = id;
+  }
+
+  int64_t parameter_elems() const { return plan_.arena_bytes[core::kParameters] / 4; }
+
+  // A tensor beside each parameter, at the same place of another arena.
+  std::vector<int> mirror_parameters(core::Arena arena, const std::string& suffix) {
+    plan_.arena_bytes[arena] = plan_.arena_bytes[core::kParameters];
+    std::vector<int> buffers;
+    for (int parameter : plan_.parameters) {
+      PlanBuffer buffer = plan_.buffers[parameter];
+      buffer.arena = arena;
+      buffer.name += suffix;
+      weight_buffers_[buffer.name] = static_cast<int>(plan_.buffers.size());
+      buffers.push_back(add_buffer(std::move(buffer)));
+    }
+    return buffers;
+  }
+
+  // --- the three sequences of rows ---
+
+  void add_inference(const ScheduledGraph& scheduled) {
+    const Graph& graph = *scheduled.graph;
+    const int first = add_rows(scheduled);
+    const auto end = static_cast<int>(plan_.rows.size());
+    std::vector<Kept> kept;
+    for (const Node& node : graph.nodes) {
+      if (node.op != "input") continue;
+      plan_.infer_inputs.push_back(buffer_of(scheduled, node.results[0]));
+      kept.push_back({plan_.infer_inputs.back(), first, first});
+    }
+    for (ValueId output : graph.outputs) {
+      plan_.infer_outputs.push_back(buffer_of(scheduled, output));
+      kept.push_back({plan_.infer_outputs.back(), end, end});
+    }
+    place_activations(plan_, first, end, kept);
+    plan_.inference_activation_bytes = plan_.arena_bytes[core::kActivations];
+  }
+
+  int first_row(int from, convoke_program program) const {
+    int row = from;
+    while (row < static_cast<int>(plan_.rows.size()) && plan_.rows[row].program < program) ++row;
+    return row;
+  }
+
+  Status add_training(const ScheduledGraph& scheduled) {
+    const Graph& graph = *scheduled.graph;
+    plan_.gradients = mirror_parameters(core::kGradients, ".grad");
+    const int first = add_rows(scheduled);
+    const auto end = static_cast<int>(plan_.rows.size());
+    const int loss = first_row(first, CONVOKE_LOSS), backward = first_row(first, CONVOKE_BACKWARD);
+    std::vector<Kept> kept;
+    for (const Node& node : graph.nodes) {
+      if (node.op != "input" || scalar_slot(graph.values[node.results[0]].name) >= 0) continue;
+      const int buffer = buffer_of(scheduled, node.results[0]);
+      kept.push_back({buffer, first, first});
+      if (plan_.buffers[buffer].name == "labels") {
+        plan_.labels = buffer;
+      } else {
+        plan_.train_inputs.push_back(buffer);
+      }
+    }
+    for (ValueId output : graph.outputs) {
+      const std::string& name = graph.values[output].name;
+      const int buffer = buffer_of(scheduled, output);
+      if (name == "loss" || name == "accuracy") {
+        (name == "loss" ? plan_.loss : plan_.accuracy) = buffer;
+        kept.push_back({buffer, loss, end});
+        continue;
+      }
+      // forward() hands out the outputs when its rows are done; backward() starts by writing their gradients.
+      plan_.train_outputs.push_back(buffer);
+      kept.push_back({buffer, loss, loss});
+      plan_.output_gradients.push_back(buffer_of(scheduled, find_value(graph, name + ".grad")));
+      kept.push_back({plan_.output_gradients.back(), loss, backward});
+    }
+    place_activations(plan_, first, end, kept);
+    return add_update();
+  }
+
+  Status add_update() {
+    const Graph graph = request_.update(parameter_elems());
+    for (const Node& node : graph.nodes) {
+      if (node.op != "state") continue;
+      const std::string& arena = attr_string(node.attrs, "arena");
+      if (arena == "parameters" || arena == "gradients") continue;
+      plan_.moment_names.push_back(arena);
+      const auto moment = static_cast<core::Arena>(core::kMoment0 + plan_.moments.size());
+      plan_.moments.push_back(mirror_parameters(moment, "." + arena));
+    }
+    ASSIGN_OR_RETURN(ScheduledGraph scheduled, schedule(graph, request_.lookup));
+    RETURN_IF_ERROR(assign_layouts(scheduled, {}, request_.lookup));
+    const int first = add_rows(scheduled);
+    const auto end = static_cast<int>(plan_.rows.size());
+    plan_.gradient_sum_squares = buffer_of(scheduled, find_value(graph, "gradient_sum_squares"));
+    place_activations(plan_, first, end, {{plan_.gradient_sum_squares, first, end}});
+    return ok_status();
+  }
+
+  // --- one graph's rows ---
+
+  // Returns the index of the graph's first row.
+  int add_rows(const ScheduledGraph& scheduled) {
+    const Graph& graph = *scheduled.graph;
+    for (const Store& store : graph.stores) {
+      ENSURE(can_store_directly(scheduled, store))
+          << "%" << graph.values[store.state].name << " is read after its store";
+      state_of_[{&graph, store.value}] = store.state;
+    }
+    const auto first_row = static_cast<int>(plan_.rows.size());
+    for (const ScheduledCall& call : scheduled.calls) add_row(scheduled, call);
+    return first_row;
+  }
+
+  void add_row(const ScheduledGraph& scheduled, const ScheduledCall& call) {
+    PlanRow row{.name = call.name, .program = program_of(call.phase, is_training(*scheduled.graph))};
+    for (OperandId input : call.inputs) row.buffers.push_back(buffer_of(scheduled, input));
+    for (OperandId output : call.outputs) row.buffers.push_back(buffer_of(scheduled, output));
+    row.kernel = add_kernel(call);
+    for (ValueId fused : call.fused) {
+      plan_.fused_names.push_back({scheduled.graph->values[fused].name, static_cast<int>(plan_.rows.size())});
+    }
+    plan_.rows.push_back(std::move(row));
+  }
+
+  bool is_training(const Graph& graph) const { return &graph == request_.training; }
+
+  int add_kernel(const ScheduledCall& call) {
+    const std::string identity =
+        kernel_key(call.kernel) + call.instance.template_name + " " + to_string(call.instance.knobs);
+    auto [found, is_new] = kernel_ids_.emplace(identity, static_cast<int>(plan_.kernels.size()));
+    if (is_new) plan_.kernels.push_back({call.kernel, call.instance});
+    return found->second;
+  }
+
+  // A stored value is computed in the state's own memory: nobody reads the old state after that.
+  static bool can_store_directly(const ScheduledGraph& scheduled, const Store& store) {
+    bool written = false;
+    for (const ScheduledCall& call : scheduled.calls) {
+      const auto output = std::find(call.outputs.begin(), call.outputs.end(), store.value);
+      for (size_t i = 0; i < call.inputs.size(); ++i) {
+        if (call.inputs[i] != store.state) continue;
+        const auto o = static_cast<int>(output - call.outputs.begin());
+        if (written || (output != call.outputs.end() && !may_alias(call.kernel, static_cast<int>(i), o))) return false;
+      }
+      written |= output != call.outputs.end();
+    }
+    return written;
+  }
+
+  int add_buffer(PlanBuffer buffer) {
+    plan_.buffers.push_back(std::move(buffer));
+    return static_cast<int>(plan_.buffers.size() - 1);
+  }
+
+  int buffer_of(const ScheduledGraph& scheduled, OperandId operand) {
+    const auto key = std::make_pair(scheduled.graph, operand);
+    auto found = buffers_.find(key);
+    if (found != buffers_.end()) return found->second;
+    return buffers_[key] = make_buffer(scheduled, operand);
+  }
+
+  int make_buffer(const ScheduledGraph& scheduled, OperandId operand) {
+    const Graph& graph = *scheduled.graph;
+    const ValueId value = scheduled.value_of(operand);
+    const Node& node = graph.node_of(value);
+    PlanBuffer buffer{scheduled.name(operand), graph.type(value), scheduled.layout(operand), core::kActivations};
+    if (!scheduled.is_copy(operand)) {
+      auto stored = state_of_.find({&graph, value});
+      if (stored != state_of_.end()) return buffer_of(scheduled, stored->second);
+      if (node.op == "parameter") return weight_buffers_.at(buffer.name);
+      if (node.op == "state") return state_buffer(attr_string(node.attrs, "arena"), std::move(buffer));
+      if (const int slot = scalar_slot(buffer.name); node.op == "input" && slot >= 0) {
+        buffer.arena = core::kScalars;
+        buffer.offset_bytes = 4 * slot;
+      }
+    }
+    const bool prepared =
+        scheduled.is_copy(operand) ? graph.stores.empty() : !is_source(node.op) && node.phase == Phase::kPrepare;
+    if (prepared) {
+      buffer.arena = core::kPrepared;
+      buffer.offset_bytes = plan_.arena_bytes[core::kPrepared];
+      plan_.arena_bytes[core::kPrepared] += stored_bytes(buffer);
+    }
+    return add_buffer(std::move(buffer));
+  }
+
+  static int64_t stored_bytes(const PlanBuffer& buffer) {
+    return round_up(storage_elems(buffer.type, buffer.layout) * size_bytes(buffer.type.dtype), kAlignment);
+  }
+
+  // By name; the update graph's flat states, named as their arenas, are whole arenas.
+  int state_buffer(const std::string& arena, PlanBuffer buffer) {
+    if (buffer.name != arena) return weight_buffers_.at(buffer.name);
+    if (arena == "parameters") {
+      buffer.arena = core::kParameters;
+    } else if (arena == "gradients") {
+      buffer.arena = core::kGradients;
+    } else {
+      const auto found = std::find(plan_.moment_names.begin(), plan_.moment_names.end(), arena);
+      ENSURE(found != plan_.moment_names.end()) << "no arena " << arena;
+      buffer.arena = static_cast<core::Arena>(core::kMoment0 + (found - plan_.moment_names.begin()));
+    }
+    return add_buffer(std::move(buffer));
+  }
+
+  const PlanRequest& request_;
+  Plan plan_;
+  std::map<std::string, int, std::less<>> weight_buffers_;  // parameters, their gradients and moments, states
+  std::map<std::string, int> kernel_ids_;
+  std::map<std::pair<const Graph*, OperandId>, int> buffers_;
+  std::map<std::pair<const Graph*, ValueId>, ValueId> state_of_;  // of a stored value
+};
+
+}  // namespace
+
+Result<Plan> make_plan(const PlanRequest& request) { return PlanMaker(request).run(); }
+
+}  // namespace convoke

@@ -1,0 +1,176 @@
+#include "compiler/kernels/partition.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "compiler/ops/op.h"
+
+namespace convoke {
+namespace {
+
+using GroupId = int;
+constexpr GroupId kNoGroup = -1;
+
+class Partitioner {
+ public:
+  explicit Partitioner(const Graph& graph)
+      : graph_(graph), users_(users(graph)), kept_(graph.values.size()), group_of_(graph.nodes.size(), kNoGroup) {
+    for (const Store& store : graph.stores) kept_[store.value] = true;
+    for (ValueId output : graph.outputs) kept_[output] = true;
+  }
+
+  std::vector<std::vector<NodeId>> run() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const auto node = static_cast<NodeId>(i);
+      if (is_source(graph_.nodes[node].op)) continue;
+      GroupId group = group_to_join(node);
+      if (group == kNoGroup) {
+        group = static_cast<GroupId>(groups_.size());
+        groups_.emplace_back();
+      }
+      groups_[group].push_back(node);
+      group_of_[node] = group;
+    }
+    return in_order();
+  }
+
+ private:
+  // The latest group that ends in an operand which this node may continue in registers.
+  GroupId group_to_join(NodeId id) const {
+    const Node& node = graph_.nodes[id];
+    if (!op_of(node).traits.elementwise) return kNoGroup;
+    GroupId best = kNoGroup;
+    for (ValueId operand : node.inputs) {
+      if (graph_.is_source_value(operand) || !continues(node, operand)) continue;
+      const GroupId group = group_of_[graph_.values[operand].node];
+      if (group > best && !others_depend_on(node, operand, group)) best = group;
+    }
+    return best;
+  }
+
+  bool continues(const Node& node, ValueId operand) const {
+    const Node& producer = graph_.node_of(operand);
+    return producer.phase == node.phase && graph_.type(operand) == graph_.type(node.results[0]) && !kept_[operand] &&
+           users_[operand].size() == 1 && graph_.values[operand].result == 0 &&
+           std::count(node.inputs.begin(), node.inputs.end(), operand) == 1;
+  }
+
+  // Joining would make a cycle when another operand is computed from the group.
+  bool others_depend_on(const Node& node, ValueId joined, GroupId group) const {
+    std::set<NodeId> seen;
+    std::vector<NodeId> open;
+    for (ValueId operand : node.inputs) {
+      if (operand != joined) open.push_back(graph_.values[operand].node);
+    }
+    while (!open.empty()) {
+      const NodeId next = open.back();
+      open.pop_back();
+      if (next < groups_[group].front() || !seen.insert(next).second) continue;
+      if (group_of_[next] == group) return true;
+      // A group runs as a whole: what any of its nodes needs, all of them wait for.
+      const std::vector<NodeId> alone = {next};
+      for (NodeId member : group_of_[next] == kNoGroup ? alone : groups_[group_of_[next]]) {
+        for (ValueId operand : graph_.nodes[member].inputs) open.push_back(graph_.values[operand].node);
+      }
+    }
+    return false;
+  }
+
+  // Groups sorted so that each comes after those it reads from; among the ready ones the earliest node first.
+  std::vector<std::vector<NodeId>> in_order() const {
+    std::vector<std::set<GroupId>> needed_by(groups_.size());
+    std::vector<int> waits(groups_.size());
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      for (NodeId node : groups_[g]) {
+        for (ValueId operand : graph_.nodes[node].inputs) {
+          const GroupId from = group_of_[graph_.values[operand].node];
+          const auto to = static_cast<GroupId>(g);
+          if (from != kNoGroup && from != to && needed_by[from].insert(to).second) ++waits[g];
+        }
+      }
+    }
+    std::set<std::pair<NodeId, GroupId>> ready;  // by last node
+    auto add_when_ready = [&](GroupId group) {
+      if (waits[group] == 0) ready.insert({groups_[group].back(), group});
+    };
+    for (size_t g = 0; g < groups_.size(); ++g) add_when_ready(static_cast<GroupId>(g));
+    std::vector<std::vector<NodeId>> order;
+    while (!ready.empty()) {
+      const GroupId group = ready.begin()->second;
+      ready.erase(ready.begin());
+      order.push_back(groups_[group]);
+      for (GroupId next : needed_by[group]) {
+        --waits[next];
+        add_when_ready(next);
+      }
+    }
+    ENSURE(order.size() == groups_.size()) << "kernels need each other in a cycle";
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const auto& a, const auto& b) { return graph_.nodes[a[0]].phase < graph_.nodes[b[0]].phase; });
+    return order;
+  }
+
+  const Graph& graph_;
+  std::vector<std::vector<NodeId>> users_;
+  std::vector<bool> kept_;  // stored or an output: must exist in memory
+  std::vector<GroupId> group_of_;
+  std::vector<std::vector<NodeId>> groups_;
+};
+
+// The values that somebody outside the group reads.
+std::set<ValueId> values_needed_outside(const Graph& graph, const std::vector<NodeId>& group) {
+  const std::set<NodeId> members(group.begin(), group.end());
+  std::set<ValueId> needed(graph.outputs.begin(), graph.outputs.end());
+  for (const Store& store : graph.stores) needed.insert(store.value);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (members.contains(static_cast<NodeId>(i))) continue;
+    needed.insert(graph.nodes[i].inputs.begin(), graph.nodes[i].inputs.end());
+  }
+  return needed;
+}
+
+// The group's nodes as a body with canonical names.
+KernelCall make_call(const Graph& graph, const std::vector<NodeId>& group) {
+  KernelCall call{.phase = graph.nodes[group[0]].phase};
+  const std::set<NodeId> members(group.begin(), group.end());
+  Builder builder = make_builder("kernel");
+  std::map<ValueId, ValueId> inside;
+  for (NodeId id : group) {
+    for (ValueId operand : graph.nodes[id].inputs) {
+      if (members.contains(graph.values[operand].node) || inside.contains(operand)) continue;
+      inside[operand] = builder.input("a" + std::to_string(call.inputs.size()), graph.type(operand));
+      call.inputs.push_back(operand);
+    }
+  }
+  const std::set<ValueId> needed = values_needed_outside(graph, group);
+  for (size_t i = 0; i < group.size(); ++i) {
+    const Node& node = graph.nodes[group[i]];
+    std::vector<ValueId> operands;
+    for (ValueId operand : node.inputs) operands.push_back(inside.at(operand));
+    const std::vector<ValueId> results = builder.add("v" + std::to_string(i), node.op, operands, node.attrs);
+    call.name += (i ? "+" : "") + graph.values[node.results[0]].name;
+    for (size_t r = 0; r < results.size(); ++r) {
+      const ValueId result = node.results[r];
+      inside[result] = results[r];
+      if (needed.contains(result)) {
+        builder.output(results[r]);
+        call.outputs.push_back(result);
+      } else {
+        call.fused.push_back(result);
+      }
+    }
+  }
+  call.kernel = kernel_of(std::move(builder).take());
+  return call;
+}
+
+}  // namespace
+
+std::vector<KernelCall> partition(const Graph& graph) {
+  std::vector<KernelCall> calls;
+  for (const std::vector<NodeId>& group : Partitioner(graph).run()) calls.push_back(make_call(graph, group));
+  return calls;
+}
+
+}  // namespace convoke

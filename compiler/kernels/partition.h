@@ -1,0 +1,26 @@
+// Partition: which nodes become one kernel. A node that is not elementwise anchors a kernel; an elementwise node joins
+// the kernel that makes one of its operands of its own shape, when nobody else reads that operand; what remains is
+// pointwise.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "compiler/kernels/kernel.h"
+
+namespace convoke {
+
+struct KernelCall {
+  std::string name;  // its nodes' results joined by '+'
+  Phase phase;
+  Kernel kernel;                 // plain layouts
+  std::vector<ValueId> inputs;   // of the graph, as kernel.inputs
+  std::vector<ValueId> outputs;  // as kernel.body.outputs
+  std::vector<ValueId> fused;    // values that live in the kernel only
+};
+
+// In an order in which they can run, phases in order.
+std::vector<KernelCall> partition(const Graph& graph);
+
+}  // namespace convoke

@@ -1,0 +1,58 @@
+// A graph as kernels with their schedules and layouts: partition, lookup, then layout assignment, which inserts pack
+// calls where a kernel wants a weight in another layout than the one it is stored in.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/kernels/partition.h"
+#include "schedules/database/instance.h"
+
+namespace convoke {
+
+using Lookup = std::function<Result<Instance>(const Kernel&)>;
+using LayoutMap = std::map<std::string, Layout, std::less<>>;  // by parameter name; absent: plain
+
+// A value of the graph, or (from graph.values.size() on) a packed copy of a weight.
+using OperandId = int;
+
+struct ScheduledCall {
+  std::string name;
+  Phase phase;
+  Kernel kernel;  // with its final layouts
+  Instance instance;
+  std::vector<OperandId> inputs, outputs;
+  std::vector<ValueId> fused;
+};
+
+struct PackedCopy {
+  ValueId of;
+  Layout layout;
+};
+
+struct ScheduledGraph {
+  const Graph* graph;
+  std::vector<ScheduledCall> calls;
+  std::vector<Layout> layouts;  // by ValueId
+  std::vector<PackedCopy> copies;
+
+  bool is_copy(OperandId operand) const { return operand >= static_cast<int>(graph->values.size()); }
+  ValueId value_of(OperandId operand) const;  // of a copy: what it is a copy of
+  const Layout& layout(OperandId operand) const;
+  std::string name(OperandId operand) const;
+};
+
+// Partition and lookup; layouts are still plain. Errors name the kernel.
+Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup);
+
+// What the forward kernels would like their parameters to be stored as: the first wish counts.
+LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);
+
+// Parameters as `parameters` says, their gradients likewise (state "<parameter>.grad"); values made in kPrepare as
+// their first reader wishes; everything else plain. A reader that wishes for another layout gets a packed copy, made
+// once.
+Status assign_layouts(ScheduledGraph& scheduled, const LayoutMap& parameters, const Lookup& lookup);
+
+}  // namespace convoke
