@@ -10,8 +10,8 @@
 
 namespace convoke {
 
-using InferTypes = std::function<Result<std::vector<Type>>(std::string_view op, const Attrs& attrs,
-                                                           std::span<const Type> inputs)>;
+using InferTypes =
+    std::function<Result<std::vector<Type>>(std::string_view op, const Attrs& attrs, std::span<const Type> inputs)>;
 
 class Builder {
  public:

@@ -1,5 +1,5 @@
-// The graph: SSA nodes in topological order, values by index. Passes make new graphs through Builder (builder.h); nothing
-// edits a node in place. Text form in text.h, invariants in verify.h.
+// The graph: SSA nodes in topological order, values by index. Passes make new graphs through Builder (builder.h);
+// nothing edits a node in place. Text form in text.h, invariants in verify.h.
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ inline constexpr ValueId kNoValue = -1;
 using Attr = std::variant<int64_t, double, std::string, std::vector<int64_t>>;
 using Attrs = std::map<std::string, Attr, std::less<>>;
 
-// When a node runs. Inference graphs use kPrepare (depends on weights alone) and kForward; training graphs kForward, kLoss
-// (from labels to the gradients of the outputs) and kBackward; update graphs kUpdate.
+// When a node runs. Inference graphs use kPrepare (depends on weights alone) and kForward; training graphs kForward,
+// kLoss (from labels to the gradients of the outputs) and kBackward; update graphs kUpdate.
 enum class Phase : uint8_t { kPrepare, kForward, kLoss, kBackward, kUpdate };
 const char* to_string(Phase phase);
 

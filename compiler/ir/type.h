@@ -1,5 +1,6 @@
-// Types of values: element type and logical shape. Activations are NHWC with the symbolic batch `n` in front, convolution
-// weights OIHW, linear weights [out, in] (PyTorch's logical layouts); how a value lies in memory is Layout's subject.
+// Types of values: element type and logical shape. Activations are NHWC with the symbolic batch `n` in front,
+// convolution weights OIHW, linear weights [out, in] (PyTorch's logical layouts); how a value lies in memory is
+// Layout's subject.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 
 namespace convoke {
 
-// Topological order, operands and results by index, unique names, inferred types equal stated ones, symbolic batch only in
-// front, phases in order, stores into states of the same type (at most one each), outputs exist.
+// Topological order, operands and results by index, unique names, inferred types equal stated ones, symbolic batch only
+// in front, phases in order, stores into states of the same type (at most one each), outputs exist.
 Status verify(const Graph& graph, const InferTypes& infer);
 
 }  // namespace convoke

@@ -1,5 +1,5 @@
-// Which template with which knobs runs a kernel, and who decided so. Halide-free: the database, the layout pass and the plan
-// speak in these terms.
+// Which template with which knobs runs a kernel, and who decided so. Halide-free: the database, the layout pass and the
+// plan speak in these terms.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ struct Instance {
   PreferredLayouts layouts;
 };
 
-// The first template of the list that applies, with its defaults (tuned entries come with the tuner). `only` forces a template.
+// The first template of the list that applies, with its defaults (tuned entries come with the tuner). `only` forces a
+// template.
 Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& only = "");
 
 }  // namespace convoke
