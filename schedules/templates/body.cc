@@ -192,7 +192,8 @@ Body make_body(const Kernel& kernel) {
   Body body{.kernel = &kernel, .params = {}, .values = std::vector<Func>(kernel.body.values.size()), .batch = {}};
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     const Value& value = kernel.body.values[kernel.inputs[i]];
-    const ImageParam param = make_param(value.name, value.type, kernel.input_layouts[i]);
+    // Not "a0": Halide names variables of its own so, and takes one for the other.
+    const ImageParam param = make_param("operand_" + value.name, value.type, kernel.input_layouts[i]);
     if (value.type.has_batch() && !body.batch.defined()) body.batch = param.dim(param.dimensions() - 1).extent();
     body.values[kernel.inputs[i]] = logical_func(param, value.type, kernel.input_layouts[i]);
     body.params.push_back(param);

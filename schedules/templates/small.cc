@@ -27,7 +27,7 @@ void vectorize_inner(Func& func, int64_t extent, const TargetSpec& target) {
   if (extent < 4) return;
   const Var inner = func.args()[0];
   const int lanes = lanes_for(extent, target);
-  func.vectorize(inner, lanes, TailStrategy::GuardWithIf);
+  func.vectorize(inner, lanes, TailStrategy::Predicate);
 }
 
 // The Funcs of the definitions that accumulate; all others are inlined.
