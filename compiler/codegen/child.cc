@@ -35,7 +35,7 @@ bool write_all(int file, const char* data, size_t size) {
 
 [[noreturn]] void be_child(int result_pipe, int stderr_file, int job,
                            const std::function<Result<std::string>(int)>& work) {
-  signal(SIGPIPE, SIG_DFL);
+  for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGINT, SIGTERM, SIGPIPE}) signal(number, SIG_DFL);
   if (stderr_file >= 0) dup2(stderr_file, STDERR_FILENO);
   const Result<std::string> result = work(job);
   const char code = static_cast<char>(result.status().code());

@@ -1,5 +1,6 @@
 #include "compiler/codegen/compile_kernels.h"
 
+#include <map>
 #include <optional>
 
 #include "compiler/codegen/child.h"
@@ -62,8 +63,7 @@ Result<CompiledKernels> compile_kernels(const Plan& plan, const TargetSpec& targ
   kernels.cached = done;
   kernels.compiled = static_cast<int>(missing.size());
 
-  Status first_error;
-  int failures = 0;
+  std::map<int, Status> failures;  // by kernel, so that the report does not depend on who was faster
   run_in_children(
       kernels.compiled, options.workers,
       [&](int job) -> Result<std::string> {
@@ -77,19 +77,18 @@ Result<CompiledKernels> compile_kernels(const Plan& plan, const TargetSpec& targ
         const int k = missing[job];
         Result<KernelObject> object = bytes.ok() ? parse_kernel_object(*bytes) : bytes.status();
         if (!object.ok()) {
-          if (failures++ == 0) {
-            first_error = Status(object.status().code(), kernel_name(plan, k) + ": " + object.status().message());
-          }
+          failures.emplace(k, object.status());
           return;
         }
         write_cached(options.cache_directory, requests[k] + ".request", *bytes);
         finish(k, std::move(object).value());
       });
-  if (failures > 1) {
-    return Status(first_error.code(),
-                  first_error.message() + "\n(and " + std::to_string(failures - 1) + " more kernels)");
+  if (!failures.empty()) {
+    const auto& [k, status] = *failures.begin();
+    std::string message = kernel_name(plan, k) + ": " + status.message();
+    if (failures.size() > 1) message += "\n(and " + std::to_string(failures.size() - 1) + " more kernels)";
+    return Status(status.code(), message);
   }
-  RETURN_IF_ERROR(first_error);
   return kernels;
 }
 

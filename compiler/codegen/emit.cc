@@ -27,6 +27,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const std::string& t
   llvm::InitializeAllTargets();
   llvm::InitializeAllTargetMCs();
   llvm::InitializeAllAsmPrinters();
+  llvm::InitializeAllAsmParsers();
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return invalid_argument("LLVM: " + error);
@@ -97,6 +98,47 @@ void add_entry(llvm::Module& module, const std::string& symbol) {
   builder.CreateRet(table);
 }
 
+// The entry of a program: main by way of glibc, which sets itself up and ends the process. The stack holds argc, then
+// argv.
+const char* start_assembly(const llvm::Triple& triple) {
+  if (triple.getArch() == llvm::Triple::x86_64) {
+    return R"(.text
+.globl _start
+.type _start, @function
+_start:
+  xorl %ebp, %ebp
+  movq %rdx, %r9
+  popq %rsi
+  movq %rsp, %rdx
+  andq $-16, %rsp
+  pushq %rax
+  pushq %rsp
+  xorl %r8d, %r8d
+  xorl %ecx, %ecx
+  leaq main(%rip), %rdi
+  call *__libc_start_main@GOTPCREL(%rip)
+  hlt
+)";
+  }
+  return R"(.text
+.globl _start
+.type _start, @function
+_start:
+  mov x29, #0
+  mov x30, #0
+  mov x5, x0
+  ldr x1, [sp]
+  add x2, sp, #8
+  mov x6, sp
+  adrp x0, main
+  add x0, x0, :lo12:main
+  mov x3, #0
+  mov x4, #0
+  bl __libc_start_main
+  brk #0
+)";
+}
+
 }  // namespace
 
 Result<std::string> emit_library_object(const LibraryModule& library, const std::string& triple,
@@ -118,7 +160,8 @@ Result<std::string> emit_program_object(const std::string& triple, std::string_v
   llvm::Module module("convoke", context);
   set_target(module, *machine);
   RETURN_IF_ERROR(link_bitcode(module, bitcode));
-  optimise(module, *machine, "_start");
+  module.setModuleInlineAsm(start_assembly(machine->getTargetTriple()));
+  optimise(module, *machine, "main");
   return emit_object(module, *machine);
 }
 

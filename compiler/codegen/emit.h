@@ -20,7 +20,7 @@ struct LibraryModule {
 Result<std::string> emit_library_object(const LibraryModule& library, const std::string& triple,
                                         std::string_view core_bitcode);
 
-// A program from bitcode that defines _start.
+// A program from bitcode that defines main; _start is added.
 Result<std::string> emit_program_object(const std::string& triple, std::string_view bitcode);
 
 // Functions of these names that do nothing: the inside of a stub library.

@@ -34,9 +34,9 @@ class Constants {
   Constant* structure(std::initializer_list<Field> fields, size_t size_bytes) {
     std::vector<Constant*> values;
     for (const Field& field : fields) values.push_back(field.value);
-    auto* constant = llvm::cast<llvm::ConstantStruct>(llvm::ConstantStruct::getAnon(context_, values));
+    Constant* constant = llvm::ConstantStruct::getAnon(context_, values);
     const llvm::DataLayout& layout = module_.getDataLayout();
-    const llvm::StructLayout* places = layout.getStructLayout(constant->getType());
+    const llvm::StructLayout* places = layout.getStructLayout(llvm::cast<llvm::StructType>(constant->getType()));
     unsigned i = 0;
     for (const Field& field : fields) {
       ENSURE(places->getElementOffset(i) == field.offset)

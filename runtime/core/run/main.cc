@@ -202,4 +202,6 @@ void check(int32_t code, const convoke_error& error) {
 
 }  // namespace convoke::run
 
+// The name that codegen's _start calls: a freestanding compiler would mangle it.
+int main(int argc, char** argv) __asm__("main");
 int main(int argc, char** argv) { return convoke::run::run(argc, argv); }
