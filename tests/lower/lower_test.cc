@@ -31,7 +31,10 @@ void check_lowered(const Case& test_case) {
   const std::vector<Tensor> expected = run_reference(test_case, inputs);
   const std::vector<Halide::Buffer<>> found = run_lowered(test_case, inputs);
   for (size_t i = 0; i < found.size(); ++i) {
-    CHECK(first_difference(expected[i], to_values(found[i]), tolerance(test_case, expected[i])) == "");
+    const std::string difference =
+        first_difference(expected[i], to_values(found[i]), tolerance(test_case, expected[i]));
+    INFO(difference);
+    CHECK(difference.empty());
   }
 }
 
@@ -42,7 +45,7 @@ TEST_CASE("definitions against references") {
       try {
         check_lowered(test_case);
       } catch (const Halide::Error& error) {
-        FAIL_CHECK(error.what());
+        FAIL_CHECK(std::string(error.what()));
       }
     }
   }

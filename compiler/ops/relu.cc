@@ -1,0 +1,23 @@
+// relu(x) -> as x: y = max(x, 0).
+#include <cmath>
+
+#include "compiler/ops/elementwise.h"
+
+namespace convoke {
+namespace {
+
+Result<std::vector<Type>> infer(const NodeView& node) { return infer_elementwise(node, {"input"}); }
+
+void reference(const NodeView&, std::span<const Tensor* const> inputs, std::span<Tensor> outputs) {
+  map_unary(inputs, outputs, [](double x) { return x > 0 ? x : 0.0; });
+}
+
+std::vector<ValueId> vjp(Builder& builder, const NodeView&, const NodeValues& values, std::span<const ValueId> dys) {
+  return {builder.add1(values.name, "relu_backward", {dys[0], values.results[0]})};
+}
+
+}  // namespace
+
+const OpDef ops::relu = {"relu", infer, reference, vjp, {.elementwise = true, .work = result_elems}};
+
+}  // namespace convoke

@@ -1,0 +1,23 @@
+// sigmoid(x) -> as x: y = 1/(1+e^-x).
+#include <cmath>
+
+#include "compiler/ops/elementwise.h"
+
+namespace convoke {
+namespace {
+
+Result<std::vector<Type>> infer(const NodeView& node) { return infer_elementwise(node, {"input"}); }
+
+void reference(const NodeView&, std::span<const Tensor* const> inputs, std::span<Tensor> outputs) {
+  map_unary(inputs, outputs, [](double x) { return 1 / (1 + std::exp(-x)); });
+}
+
+std::vector<ValueId> vjp(Builder& builder, const NodeView&, const NodeValues& values, std::span<const ValueId> dys) {
+  return {builder.add1(values.name, "sigmoid_backward", {dys[0], values.results[0]})};
+}
+
+}  // namespace
+
+const OpDef ops::sigmoid = {"sigmoid", infer, reference, vjp, {.elementwise = true, .work = result_elems}};
+
+}  // namespace convoke
