@@ -1,5 +1,5 @@
 // From a Plan to a native library: kernels become objects (each compiled by Halide in a forked child, cached by
-// content), the plan becomes constants beside the core's bitcode (LLVM), LLD links both into <model>.so, and <model>.h
+// content), the plan becomes constants (LLVM), LLD links both with the core into <model>.so, and <model>.h
 // states the ABI.
 #pragma once
 

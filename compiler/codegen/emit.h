@@ -1,9 +1,8 @@
-// LLVM's part: modules of the core's bitcode and of constants, optimised into one relocatable object for a triple.
+// LLVM's part: the plan's constants and the inside of stub libraries as relocatable objects for a triple.
 #pragma once
 
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "compiler/codegen/library_data.h"
@@ -11,17 +10,14 @@
 
 namespace convoke {
 
-// The core with its plan: `kernel_symbols` by Plan kernel, entry_symbol returns the core's table.
+// What the core's object lacks: its plan, with `kernel_symbols` by Plan kernel, and entry_symbol, which returns its
+// table.
 struct LibraryModule {
   const LibraryData& data;
   std::span<const std::string> kernel_symbols;
   std::string entry_symbol;
 };
-Result<std::string> emit_library_object(const LibraryModule& library, const std::string& triple,
-                                        std::string_view core_bitcode);
-
-// A program from bitcode that defines main; _start is added.
-Result<std::string> emit_program_object(const std::string& triple, std::string_view bitcode);
+Result<std::string> emit_plan_object(const LibraryModule& library, const std::string& triple);
 
 // Functions of these names that do nothing: the inside of a stub library.
 Result<std::string> emit_stub_object(const std::string& triple, const std::vector<std::string>& names);

@@ -41,13 +41,17 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+Status add_object(const std::string& name, std::string_view bytes, LinkInput& input) {
+  input.objects.push_back(name);
+  return write_intermediate(input, name, bytes);
+}
+
 // Kernels with the same pipeline share one object and its symbol.
-Status write_objects(const std::vector<KernelObject>& kernels, LinkInput& input) {
+Status add_kernels(const std::vector<KernelObject>& kernels, LinkInput& input) {
   std::set<std::string> symbols;
   for (const KernelObject& kernel : kernels) {
     if (!symbols.insert(kernel.symbol).second) continue;
-    input.objects.push_back("kernel" + std::to_string(input.objects.size()) + ".o");
-    RETURN_IF_ERROR(write_file_atomic(input.directory + "/" + input.objects.back(), kernel.object));
+    RETURN_IF_ERROR(add_object("kernel" + std::to_string(symbols.size()) + ".o", kernel.object, input));
   }
   return ok_status();
 }
@@ -57,11 +61,11 @@ Result<std::string> link_library_bytes(const std::vector<KernelObject>& kernels,
   std::vector<std::string> symbols;
   for (const KernelObject& kernel : kernels) symbols.push_back(kernel.symbol);
   const std::string entry = identifier + "_library";
-  ASSIGN_OR_RETURN(const std::string_view core, core_bitcode(target.llvm_triple));
-  ASSIGN_OR_RETURN(const std::string object, emit_library_object({data, symbols, entry}, target.llvm_triple, core));
-  input.objects.push_back("plan.o");
-  RETURN_IF_ERROR(write_file_atomic(input.directory + "/plan.o", object));
-  RETURN_IF_ERROR(write_objects(kernels, input));
+  ASSIGN_OR_RETURN(const std::string_view core, core_object(target.llvm_triple));
+  ASSIGN_OR_RETURN(const std::string plan, emit_plan_object({data, symbols, entry}, target.llvm_triple));
+  RETURN_IF_ERROR(add_object("plan.o", plan, input));
+  RETURN_IF_ERROR(add_object("core.o", core, input));
+  RETURN_IF_ERROR(add_kernels(kernels, input));
   return link_library(input, identifier + ".so", entry);
 }
 
@@ -99,11 +103,10 @@ Result<CompiledLibrary> compile_library(const Plan& plan, const ModelDescription
 Status emit_convoke_run(const TargetSpec& target, const std::string& path) {
   ASSIGN_OR_RETURN(const TemporaryDirectory directory, TemporaryDirectory::make());
   ASSIGN_OR_RETURN(const std::string program, run_in_child([&]() -> Result<std::string> {
-                     ASSIGN_OR_RETURN(const std::string_view bitcode, program_bitcode(target.llvm_triple));
-                     ASSIGN_OR_RETURN(const std::string object, emit_program_object(target.llvm_triple, bitcode));
-                     RETURN_IF_ERROR(write_file_atomic(directory.path() + "/program.o", object));
-                     return link_program({directory.path(), {"program.o"}, target.llvm_triple, Symbols::kStrip},
-                                         target.dynamic_loader);
+                     LinkInput input{directory.path(), {}, target.llvm_triple, Symbols::kStrip};
+                     ASSIGN_OR_RETURN(const std::string_view object, program_object(target.llvm_triple));
+                     RETURN_IF_ERROR(add_object("program.o", object, input));
+                     return link_program(input, target.dynamic_loader);
                    }));
   RETURN_IF_ERROR(write_file_atomic(path, program));
   std::error_code error;

@@ -1,5 +1,8 @@
 #include "compiler/codegen/link.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <map>
 
 #include "compiler/codegen/emit.h"
@@ -53,8 +56,8 @@ Status make_stub(const LinkInput& input, char library, const std::string& soname
   for (const auto& [version, symbols] : versions) script += version + " { global: " + symbols + "};\n";
   ASSIGN_OR_RETURN(const std::string object, emit_stub_object(input.triple, names));
   const std::string path = input.directory + "/" + soname;
-  RETURN_IF_ERROR(write_file_atomic(path + ".o", object));
-  RETURN_IF_ERROR(write_file_atomic(path + ".map", script));
+  RETURN_IF_ERROR(write_intermediate(input, soname + ".o", object));
+  RETURN_IF_ERROR(write_intermediate(input, soname + ".map", script));
   return run_lld({"-shared", "-soname", soname, "-o", path, path + ".o", "--version-script=" + path + ".map"});
 }
 
@@ -78,9 +81,18 @@ Result<std::string> link(const LinkInput& input, std::vector<std::string> argume
 
 }  // namespace
 
+Status write_intermediate(const LinkInput& input, const std::string& name, std::string_view bytes) {
+  const std::string path = input.directory + "/" + name;
+  std::ofstream file(path, std::ios::binary);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) return unavailable(path + ": cannot write: " + std::strerror(errno));
+  return ok_status();
+}
+
 Result<std::string> link_library(const LinkInput& input, const std::string& soname, const std::string& exported) {
   const std::string script = input.directory + "/exports.map";
-  RETURN_IF_ERROR(write_file_atomic(script, "{ global: " + exported + "; local: *; };\n"));
+  RETURN_IF_ERROR(write_intermediate(input, "exports.map", "{ global: " + exported + "; local: *; };\n"));
   return link(input, {"-shared", "-soname", soname, "-Bsymbolic", "--version-script=" + script});
 }
 

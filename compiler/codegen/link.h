@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/codegen/codegen.h"
@@ -18,6 +19,9 @@ struct LinkInput {
   std::string triple;
   Symbols symbols;
 };
+
+// Writes a file into the directory. It need not last, so it is not flushed to disk.
+Status write_intermediate(const LinkInput& input, const std::string& name, std::string_view bytes);
 
 // Only `exported` is visible; an undefined symbol that the stubs do not have is an error.
 Result<std::string> link_library(const LinkInput& input, const std::string& soname, const std::string& exported);

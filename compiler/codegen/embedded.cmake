@@ -1,4 +1,5 @@
-# Bitcode of the core and of convoke-run, per triple, and the assembly file and table that embed it. Sets `embedded_sources`.
+# The core and convoke-run as objects, per triple, by way of bitcode that is merged and optimised as a whole; and the assembly
+# file and table that embed them. Sets `embedded_sources`.
 find_program(CONVOKE_CLANG clang++-19 REQUIRED)
 find_program(CONVOKE_LLVM_LINK llvm-link-19 REQUIRED)
 
@@ -9,8 +10,8 @@ set(flags_aarch64-unknown-linux-gnu -mno-outline-atomics)
 set(common_flags -std=c++20 -O2 -ffreestanding -nostdlibinc -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti
   -fno-threadsafe-statics -fno-stack-protector -fno-asynchronous-unwind-tables -ffp-contract=off -Wall -Wextra -Werror)
 
-# bitcode(OUT TRIPLE SOURCE…): compiles and merges.
-function(bitcode out triple)
+# merged_object(OUT TRIPLE SOURCE…)
+function(merged_object out triple)
   set(parts "")
   foreach(source ${ARGN})
     file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR} ${source})
@@ -22,11 +23,16 @@ function(bitcode out triple)
       DEPENDS ${source} DEPFILE ${part}.d COMMENT "Bitcode of ${name} for ${triple}" VERBATIM)
     list(APPEND parts ${part})
   endforeach()
-  add_custom_command(OUTPUT ${out} COMMAND ${CONVOKE_LLVM_LINK} ${parts} -o ${out} DEPENDS ${parts} VERBATIM)
+  get_filename_component(name ${out} NAME)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CONVOKE_LLVM_LINK} ${parts} -o ${name}.bc
+    COMMAND ${CONVOKE_CLANG} --target=${triple} -O2 -fPIC -ffunction-sections -fdata-sections -c ${name}.bc -o ${name}
+    DEPENDS ${parts} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} VERBATIM)
 endfunction()
 
 file(GLOB core_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/core/*.cc)
 file(GLOB program_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/core/run/*.cc)
+list(APPEND program_sources ${CMAKE_CURRENT_SOURCE_DIR}/start/start.cc)
 
 set(assembly ".section .rodata\n")
 set(rows "")
@@ -43,8 +49,8 @@ foreach(triple ${triples})
   string(REGEX MATCH "^[a-z0-9_]+" arch ${triple})
   set(row "")
   foreach(part core program)
-    set(path ${CMAKE_CURRENT_BINARY_DIR}/${part}.${triple}.bc)
-    bitcode(${path} ${triple} ${${part}_sources})
+    set(path ${CMAKE_CURRENT_BINARY_DIR}/${part}.${triple}.o)
+    merged_object(${path} ${triple} ${${part}_sources})
     embed(convoke_${part}_${arch} ${path})
     string(APPEND row ", {convoke_${part}_${arch}, convoke_${part}_${arch}_end}")
   endforeach()
