@@ -224,5 +224,12 @@ TEST_CASE("errors name the kernel, the target or the path") {
       compile_library(tiny.plan, tiny.description, target_named("x86-64-avx2"), {.output_directory = "/proc/nowhere"});
   REQUIRE_FALSE(library.ok());
   CHECK(library.status().message().find("/proc/nowhere") != std::string::npos);
+  TinyModel crashing = tiny;
+  crashing.plan.kernels[1].instance.template_name = "nonesuch";
+  library =
+      compile_library(crashing.plan, crashing.description, target_named("x86-64-avx2"), {.output_directory = folder});
+  REQUIRE_FALSE(library.ok());
+  CHECK(library.status().message().find("fc2 (nonesuch): the compiling process ended with Aborted: ") == 0);
+  CHECK(library.status().message().find("no schedule template nonesuch") != std::string::npos);
   CHECK_FALSE(core_object("sparc-sun-solaris").ok());
 }
