@@ -220,6 +220,25 @@ void set_anchor(Body& body, std::vector<Func> results) {
   lower_known(body);
 }
 
+Func join_outputs(Body& body) {
+  const Graph& graph = body.kernel->body;
+  if (graph.outputs.size() == 1) return {};
+  const std::vector<Var> vars = make_vars(graph.type(graph.outputs[0]).rank());
+  std::vector<Expr> elements;
+  for (ValueId output : graph.outputs) {
+    ENSURE(graph.type(output).dims == graph.type(graph.outputs[0]).dims) << "outputs of different shapes";
+    elements.push_back(body.values[output](vars));
+  }
+  Func joined("joined");
+  joined(vars) = Halide::Tuple(elements);
+  for (size_t i = 0; i < elements.size(); ++i) {
+    Func element("joined_element");
+    element(vars) = joined(vars)[static_cast<int>(i)];
+    body.values[graph.outputs[i]] = element;
+  }
+  return joined;
+}
+
 std::vector<Func> make_outputs(const Body& body) {
   const Kernel& kernel = *body.kernel;
   const std::vector<ValueId>& outputs = kernel.body.outputs;

@@ -41,6 +41,10 @@ void set_anchor(Body& body, std::vector<Halide::Func> results);
 // element's operands are then read before any result is stored, which outputs that replace operands rely on.
 std::vector<Halide::Func> make_outputs(const Body& body);
 
+// Makes the values of all outputs, when they have one shape, elements of one Func of Tuples: computed at a vector of
+// the output's loop it holds every result before the first is stored. Undefined when there is one output only.
+Halide::Func join_outputs(Body& body);
+
 BuiltKernel finish(const Body& body, const std::vector<Halide::Func>& outputs);
 
 // Extents in memory, innermost first; the batch (last) is kBatch.

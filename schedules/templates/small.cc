@@ -1,7 +1,6 @@
 // small: any kernel, by the definitions of its ops. Right for everything, meant for tiny layers and odd shapes;
 // reductions are kept a row of the output at a time, so that no scratch grows with the batch.
-#include "compiler/ops/lower/lower.h"
-#include "schedules/templates/body.h"
+#include "schedules/templates/definition.h"
 
 namespace convoke {
 namespace {
@@ -12,14 +11,6 @@ constexpr int64_t kParallelNs = 2000;  // work of one image that is worth a task
 
 bool applies(const Kernel&, const TargetSpec&) { return true; }
 
-void lower_anchor(Body& body) {
-  if (body.kernel->anchor == kNoAnchor) return;
-  LowerInputs operands{.funcs = {}, .batch = body.batch};
-  const NodeView anchor = anchor_view(*body.kernel);
-  for (int i = 0; i < static_cast<int>(anchor.inputs.size()); ++i) operands.funcs.push_back(anchor_operand(body, i));
-  set_anchor(body, lower(anchor, operands));
-}
-
 // The loop around a row of an output: over y of an image, over n of a vector.
 Var row_var(const Func& output) { return output.args()[std::min(2, output.dimensions() - 1)]; }
 
@@ -28,17 +19,6 @@ void vectorize_inner(Func& func, int64_t extent, const TargetSpec& target) {
   const Var inner = func.args()[0];
   const int lanes = lanes_for(extent, target);
   func.vectorize(inner, lanes, TailStrategy::Predicate);
-}
-
-// The Funcs of the definitions that accumulate; all others are inlined.
-std::vector<Func> reductions(const std::vector<Func>& outputs) {
-  std::map<std::string, Halide::Internal::Function> calls;
-  for (const Func& output : outputs) calls.merge(Halide::Internal::find_transitive_calls(output.function()));
-  std::vector<Func> found;
-  for (const auto& [name, function] : calls) {
-    if (function.has_update_definition()) found.emplace_back(function);
-  }
-  return found;
 }
 
 // A row at a time where the outputs have a batch; else the accumulators of the result itself at the root, whose size is
