@@ -1,9 +1,8 @@
 // pointwise: kernels whose every output element is one expression of operands, by the definitions of their ops. Bound
 // by memory: long vectors over what is contiguous, chunks of some 64 KB as tasks. Dimensions that all operands share
 // are one loop (in NHWC with an odd number of channels, too); a vector per channel keeps channels a loop of their own,
-// and a tile of pixels inside it computes what depends on the channel once.
+// and a pair of pixels inside it computes what depends on the channel once.
 #include <algorithm>
-#include <numeric>
 
 #include "schedules/templates/definition.h"
 
@@ -13,7 +12,6 @@ namespace {
 using Halide::Func, Halide::MemoryType, Halide::TailStrategy, Halide::Var;
 
 constexpr int64_t kTaskElems = 16384;
-constexpr int kMaxTile = 8;  // pixels that share what depends on the channel
 
 bool applies(const Kernel& kernel, const TargetSpec&) {
   const Graph& body = kernel.body;
@@ -59,12 +57,6 @@ int64_t elems(const std::vector<int64_t>& extents, size_t first, size_t last) {
   return product;
 }
 
-int tile_of(int64_t extent) {
-  int tile = kMaxTile;
-  while (extent % tile != 0) --tile;
-  return tile;
-}
-
 // One flat loop in chunks. Returns the loop around a vector.
 Var schedule_flat(Func& output, const std::vector<int64_t>& extents, int lanes) {
   Var flat = fuse_all(output, output.args(), "flat"), chunk("chunk"), vector("vector"), lane("lane");
@@ -82,7 +74,8 @@ Var schedule_rows(Func& output, const std::vector<int64_t>& extents, size_t shar
   const auto split = vars.begin() + static_cast<int64_t>(shared);
   Var inner = fuse_all(output, {vars.begin(), split}, "inner"), outer = fuse_all(output, {split, vars.end()}, "outer");
   const int64_t inner_elems = elems(extents, 0, shared), outer_elems = elems(extents, shared, extents.size());
-  const int tile = tile_of(outer_elems);
+  // Two pixels share what depends on the channel; more are more streams than the prefetcher follows.
+  const int tile = outer_elems % 2 == 0 ? 2 : 1;
   Var task("task"), pixel("pixel"), vector("vector"), lane("lane");
   output.split(outer, outer, pixel, tile, TailStrategy::GuardWithIf)
       .split(inner, vector, lane, lanes, TailStrategy::GuardWithIf)
