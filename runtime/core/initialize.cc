@@ -1,5 +1,5 @@
-// Initialisation from a counter-based generator, the same bits on every machine: Philox4x32-10 (Salmon et al.,
-// "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) keyed by the seed, counted by tensor and element.
+// Initialisation from a counter-based generator (philox.h), the same bits on every machine: keyed by the seed, counted
+// by tensor and element.
 #include "runtime/core/initialize.h"
 
 #include "runtime/core/calls.h"
@@ -11,19 +11,6 @@
 #endif
 
 namespace convoke::core {
-
-Random4 philox(Random4 counter, uint64_t key) {
-  uint32_t low = static_cast<uint32_t>(key), high = static_cast<uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t{0xD2511F53} * counter.word[0];
-    const uint64_t b = uint64_t{0xCD9E8D57} * counter.word[2];
-    counter = {{static_cast<uint32_t>(b >> 32) ^ counter.word[1] ^ low, static_cast<uint32_t>(b),
-                static_cast<uint32_t>(a >> 32) ^ counter.word[3] ^ high, static_cast<uint32_t>(a)}};
-    low += 0x9E3779B9;
-    high += 0xBB67AE85;
-  }
-  return counter;
-}
 
 float initial_value(const convoke_tensor& tensor, int32_t index, int64_t element, uint64_t seed) {
   if (tensor.init == CONVOKE_ZEROS) return 0;

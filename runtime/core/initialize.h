@@ -4,13 +4,9 @@
 #include <stdint.h>
 
 #include "runtime/core/convoke.h"
+#include "runtime/core/philox.h"
 
 namespace convoke::core {
-
-struct Random4 {
-  uint32_t word[4];
-};
-Random4 philox(Random4 counter, uint64_t key);  // Philox4x32-10
 
 float initial_value(const convoke_tensor& tensor, int32_t index, int64_t element, uint64_t seed);
 
