@@ -1,0 +1,46 @@
+// From graphs to a loaded library, for tests: plan, compile, dlopen; and calls by name.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/autodiff/differentiate.h"
+#include "compiler/autodiff/update.h"
+#include "compiler/ops/interpreter.h"
+#include "runtime/core/convoke.h"
+
+namespace convoke {
+
+struct CompileRequest {
+  const Graph* inference;
+  const Graph* training = nullptr;
+  OptimizerOptions optimizer;
+  int64_t capacity = 4;
+};
+
+// Compiles for the host into a folder of its own under the build directory and opens the library. Ends the test on an
+// error.
+const convoke_library* compile_and_open(const std::string& name, const CompileRequest& request);
+
+// A context of a library with weights from `sources`, by the tensors' names.
+class Session {
+ public:
+  Session(const convoke_library* library, const Environment& sources, int training, int threads);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  std::vector<std::vector<float>> infer(const Tensor& images);
+  convoke_metrics forward_backward(const Tensor& images, const Tensor& labels, const convoke_step* step = nullptr);
+  void update(float learning_rate, int64_t step);
+  std::vector<float> weight(int index) const;
+  std::vector<float> gradient(int index) const;
+
+ private:
+  const convoke_library* library_;
+  convoke_weights* weights_ = nullptr;
+  convoke_context* context_ = nullptr;
+};
+
+}  // namespace convoke
