@@ -1,5 +1,6 @@
-// Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011): random words as a pure function
-// of a key and a counter, so nothing random depends on order or threads. Freestanding: the core and the loader share it.
+// Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011): random words as a pure
+// function of a key and a counter, so nothing random depends on order or threads. Freestanding: the core and the loader
+// share it.
 #pragma once
 
 #include <stdint.h>
