@@ -1,0 +1,318 @@
+// The model around its layers: name, inputs, outputs, and what nobody reads (import.h).
+#include "compiler/frontend/import.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "compiler/frontend/expand.h"
+#include "runtime/base/checked.h"
+#include "runtime/base/file.h"
+
+namespace convoke {
+namespace {
+
+using schema::Model;
+
+bool is_identifier(const std::string& name) {
+  return is_path(name) && name.find('.') == std::string::npos && !(name[0] >= '0' && name[0] <= '9');
+}
+
+std::string model_name(const Located<Model>& model, const std::string& file_name, Diagnostics& diagnostics) {
+  const std::string name = model->has_name() ? model->name() : std::filesystem::path(file_name).stem().string();
+  if (is_identifier(name) && name.size() <= 64) return name;
+  diagnostics.add({"E0203", position_of(model, Model::kNameFieldNumber), "",
+                   fmt::format("\"{}\" is no name for a model", name.substr(0, 64)),
+                   "an identifier of C, at most 64 letters: functions and files are called so"});
+  return "model";
+}
+
+// --- Inputs ---
+
+struct Size {
+  const char* name;
+  int field_number;
+  bool stated;
+  int64_t value;
+};
+
+// The sizes of one input that are stated, all within bounds.
+bool check_sizes(const Located<schema::Input>& input, std::span<const Size> sizes, Position position,
+                 Diagnostics& diagnostics) {
+  bool fine = true;
+  for (const Size& size : sizes) {
+    if (!size.stated || (size.value >= 1 && size.value <= kMaxElems)) continue;
+    diagnostics.add({"E0401", position_of(input, size.field_number, -1, position), "",
+                     fmt::format("input {} is {}, expected 1 to {}", size.name, size.value, kMaxElems), ""});
+    fine = false;
+  }
+  if (!sizes[2].stated) {
+    diagnostics.add({"E0213", position, "", "the input has no channels", "say `channels: 3` in it"});
+    fine = false;
+  }
+  if (sizes[0].stated != sizes[1].stated) {
+    diagnostics.add({"E0213", position, "", "the input has a height or a width, not both",
+                     "say both for an image, neither for a vector"});
+    fine = false;
+  }
+  return fine;
+}
+
+// The input's type; nothing when it is wrong.
+std::optional<Type> input_type(const Located<schema::Input>& input, const ImportOptions& options, Position position,
+                               Diagnostics& diagnostics) {
+  const auto size = [&](const char* name, int number, bool stated, int64_t value, int64_t option) {
+    return Size{name, number, stated || option != 0, option != 0 ? option : value};
+  };
+  using schema::Input;
+  const Size sizes[] = {
+      size("height", Input::kHeightFieldNumber, input->has_height(), input->height(), options.input_height),
+      size("width", Input::kWidthFieldNumber, input->has_width(), input->width(), options.input_width),
+      size("channels", Input::kChannelsFieldNumber, input->has_channels(), input->channels(), options.input_channels)};
+  if (!check_sizes(input, sizes, position, diagnostics)) return std::nullopt;
+  std::vector<int64_t> dims = {kBatch};
+  int64_t elems = 1;
+  for (const Size& each : sizes) {
+    if (!each.stated) continue;
+    dims.push_back(each.value);
+    const auto product = checked_mul(elems, each.value);
+    if (!product || *product > kMaxElems) {
+      diagnostics.add({"E0505", position, "", fmt::format("the input has more than {} elements", kMaxElems), ""});
+      return std::nullopt;
+    }
+    elems = *product;
+  }
+  return f32(std::move(dims));
+}
+
+void add_inputs(Expansion& expansion, Scope& scope, const ImportOptions& options) {
+  const Located<Model>& model = expansion.model;
+  if (model->input_size() == 0) {
+    expansion.diagnostics.add(
+        {"E0213", {}, "", "the model has no input", "say `input { height: 28 width: 28 channels: 1 }`"});
+  }
+  for (int i = 0; i < model->input_size(); ++i) {
+    const auto input = child(model, model->input(i), Model::kInputFieldNumber, i);
+    const Position position = position_of(model, Model::kInputFieldNumber, i);
+    const auto type = input_type(input, i == 0 ? options : ImportOptions{}, position, expansion.diagnostics);
+    Reference reference;
+    if (!is_path(input->name())) {
+      expansion.diagnostics.add(
+          {"E0203", position, "", fmt::format("\"{}\" is no name for an input", input->name()), ""});
+    } else if (!expansion.names.insert(input->name()).second) {
+      expansion.diagnostics.add({"E0204", position, "", fmt::format("there are two inputs \"{}\"", input->name()),
+                                 "say `name: \"…\"` in them"});
+    } else if (type) {
+      reference.value = expansion.builder.input(input->name(), *type);
+    }
+    scope.inputs.emplace(input->name(), reference);
+    if (i == 0) scope.last = reference;
+  }
+}
+
+void add_classes(Expansion& expansion, Scope& scope, const ImportOptions& options) {
+  const int64_t classes = options.classes != 0 ? options.classes : expansion.model->classes();
+  if (options.classes == 0 && !expansion.model->has_classes()) return;
+  if (classes < 1 || classes > kMaxElems) {
+    expansion.diagnostics.add({"E0401", position_of(expansion.model, Model::kClassesFieldNumber), "",
+                               fmt::format("classes is {}, expected 1 to {}", classes, kMaxElems), ""});
+  }
+  scope.parameters["classes"] = std::clamp<int64_t>(classes, 1, kMaxElems);
+}
+
+// --- Outputs, and what is left over ---
+
+// The value's layer, when it is an output, must not be one already.
+void add_output(Expansion& expansion, const Reference& reference, const std::string& name, Position position,
+                ImportedModel& imported) {
+  mark_read(expansion, reference);
+  if (reference.value == kNoValue) return;
+  const Graph& graph = expansion.builder.graph();
+  if (graph.is_source_value(reference.value) ||
+      std::ranges::find(graph.outputs, reference.value) != graph.outputs.end()) {
+    expansion.diagnostics.add({"E0211", position, "",
+                               fmt::format("output \"{}\" is {}", name,
+                                           graph.is_source_value(reference.value) ? "an input" : "an output already"),
+                               ""});
+    return;
+  }
+  expansion.builder.output(reference.value);
+  imported.outputs.push_back(graph.values[reference.value].name);
+}
+
+void add_outputs(Expansion& expansion, const Scope& scope, ImportedModel& imported) {
+  const Located<Model>& model = expansion.model;
+  if (model->output_size() == 0) add_output(expansion, scope.last, "the last layer", {}, imported);
+  for (int i = 0; i < model->output_size(); ++i) {
+    const Position position = position_of(model, Model::kOutputFieldNumber, i);
+    if (const Reference* reference = find_reference(scope, model->output(i))) {
+      add_output(expansion, *reference, model->output(i), position, imported);
+    } else {
+      expansion.diagnostics.add({"E0211", position, "",
+                                 fmt::format("there is no layer \"{}\" to put out", model->output(i)),
+                                 suggest(model->output(i), known_names(scope))});
+    }
+  }
+}
+
+void report_unread_layers(Expansion& expansion) {
+  std::map<size_t, const LayerState*> in_order;
+  for (const auto& [layer, state] : expansion.layers) in_order[state.order] = &state;
+  for (const auto& [order, state] : in_order) {
+    if (state->read) continue;
+    expansion.diagnostics.add(
+        {"E0209", state->position, state->path, "nobody reads it",
+         fmt::format("say `output: \"{}\"` in the model, let a layer read it, or remove it", state->path)});
+  }
+}
+
+void report_unread_inputs(Expansion& expansion) {
+  const Graph& graph = expansion.builder.graph();
+  const auto readers = users(graph);
+  for (size_t value = 0; value < graph.values.size(); ++value) {
+    if (graph.node_of(static_cast<ValueId>(value)).op != "input" || !readers[value].empty()) continue;
+    const auto& inputs = expansion.model->input();
+    const auto found = std::ranges::find(inputs, graph.values[value].name, &schema::Input::name);
+    const int index = static_cast<int>(found - inputs.begin());
+    expansion.diagnostics.add({"E0209", position_of(expansion.model, Model::kInputFieldNumber, index), "",
+                               fmt::format("nobody reads the input \"{}\"", graph.values[value].name), ""});
+  }
+}
+
+void report_unused_blocks(Expansion& expansion) {
+  std::set<std::string> used;
+  const auto collect = [&](const auto& layers) {
+    for (const schema::Layer& layer : layers) {
+      if (layer.has_block()) used.insert(layer.block().name());
+    }
+  };
+  collect(expansion.model->layer());
+  for (const schema::Block& block : expansion.model->block()) collect(block.layer());
+  for (int i = 0; i < expansion.model->block_size(); ++i) {
+    const std::string& name = expansion.model->block(i).name();
+    if (used.contains(name)) continue;
+    expansion.diagnostics.add({"E0306", position_of(expansion.model, Model::kBlockFieldNumber, i), "",
+                               fmt::format("nobody uses the block \"{}\"", name), ""});
+  }
+}
+
+void report_parameters(Expansion& expansion, const ImportOptions& options) {
+  if (options.classes != 0 && !expansion.read_parameters.contains("classes")) {
+    expansion.diagnostics.add({"E0214",
+                               {},
+                               "",
+                               "no layer depends on the number of classes, so it cannot be set",
+                               "say `features_from: \"classes\"` in the last layer"});
+  }
+  const Graph& graph = expansion.builder.graph();
+  int64_t total = 0;
+  for (const Value& value : graph.values) {
+    if (graph.nodes[value.node].op == "parameter") total += value.type.elems();
+  }
+  if (total <= kMaxElems) return;
+  expansion.diagnostics.add(
+      {"E0507", {}, "", fmt::format("the model has {} parameters, expected at most {}", total, kMaxElems), ""});
+}
+
+// --- Blocks, whether used or not ---
+
+void check_block(const Located<schema::Block>& block, Position position, Diagnostics& diagnostics) {
+  const auto error = [&](std::string_view id, const std::string& message) {
+    diagnostics.add({id, position, "", fmt::format("block \"{}\" {}", block->name(), message), ""});
+  };
+  if (block->layer_size() == 0) error("E0201", "has no layers");
+  std::set<std::string> names;
+  for (const schema::Parameter& parameter : block->parameter()) {
+    if (!is_identifier(parameter.name())) error("E0203", fmt::format("has a parameter \"{}\"", parameter.name()));
+    if (!names.insert(parameter.name()).second)
+      error("E0204", fmt::format("has two parameters \"{}\"", parameter.name()));
+  }
+  names.clear();
+  for (const std::string& input : block->input()) {
+    if (!is_path(input)) error("E0203", fmt::format("has an input \"{}\"", input));
+    if (!names.insert(input).second) error("E0204", fmt::format("has two inputs \"{}\"", input));
+  }
+}
+
+void check_blocks(const Located<Model>& model, Diagnostics& diagnostics) {
+  std::set<std::string> names;
+  for (int i = 0; i < model->block_size(); ++i) {
+    const auto block = child(model, model->block(i), Model::kBlockFieldNumber, i);
+    const Position position = position_of(model, Model::kBlockFieldNumber, i);
+    if (!is_identifier(block->name())) {
+      diagnostics.add({"E0203", position, "", fmt::format("\"{}\" is no name for a block", block->name()), ""});
+    } else if (!names.insert(block->name()).second) {
+      diagnostics.add({"E0204", position, "", fmt::format("there are two blocks \"{}\"", block->name()), ""});
+    }
+    check_block(block, position, diagnostics);
+  }
+}
+
+// Fields that were skipped outside of any layer make the rest guesswork.
+bool all_within_layers(const std::vector<Position>& unknown, const Located<Model>& model) {
+  const auto within = [&](Position position) {
+    const std::vector<Position> one = {position};
+    const LayerList<Model> layers{model, Model::kLayerFieldNumber};
+    for (int i = 0; i < layers.size(); ++i) {
+      if (layers.has_unknown_field(i, one)) return true;
+    }
+    for (int b = 0; b < model->block_size(); ++b) {
+      const LayerList<schema::Block> inner{child(model, model->block(b), Model::kBlockFieldNumber, b),
+                                           schema::Block::kLayerFieldNumber};
+      for (int i = 0; i < inner.size(); ++i) {
+        if (inner.has_unknown_field(i, one)) return true;
+      }
+    }
+    return false;
+  };
+  return std::ranges::all_of(unknown, within);
+}
+
+void import_layers(Expansion& expansion, const ImportOptions& options, ImportedModel& imported) {
+  check_blocks(expansion.model, expansion.diagnostics);
+  if (expansion.model->layer_size() == 0) {
+    expansion.diagnostics.add({"E0201", {}, "", "the model has no layers", ""});
+  }
+  Scope scope;
+  add_classes(expansion, scope, options);
+  add_inputs(expansion, scope, options);
+  expand_layers(expansion, scope, {expansion.model, Model::kLayerFieldNumber});
+  if (expansion.stopped || expansion.model->layer_size() == 0) return;
+  add_outputs(expansion, scope, imported);
+  report_unused_blocks(expansion);
+  if (!expansion.unknown_fields.empty()) return;
+  report_unread_layers(expansion);
+  if (expansion.diagnostics.empty()) report_unread_inputs(expansion);
+  report_parameters(expansion, options);
+}
+
+}  // namespace
+
+ImportResult import_model_bytes(const std::string& bytes, const std::string& file_name, const ImportOptions& options) {
+  ImportResult result{{}, Diagnostics(file_name)};
+  Model model;
+  Places places;
+  const ReadMessage read = read_message(bytes, model, places, result.diagnostics);
+  const Located<Model> located{&model, read.places};
+  if (!read.usable || !all_within_layers(read.unknown, located)) return result;
+  result.model.name = model_name(located, file_name, result.diagnostics);
+  Builder builder = make_builder(result.model.name);
+  Expansion expansion{located, read.unknown, result.diagnostics, builder, {}, {}, {}, {}};
+  import_layers(expansion, options, result.model);
+  if (!result.ok()) return result;
+  result.model.graph = std::move(builder).take();
+  const Status verified = verify(result.model.graph);
+  ENSURE(verified.ok()) << verified.message();
+  return result;
+}
+
+ImportResult import_model(const std::string& path, const ImportOptions& options) {
+  const Result<std::string> bytes = read_file(path);
+  if (bytes.ok()) return import_model_bytes(*bytes, path, options);
+  ImportResult result{{}, Diagnostics(path)};
+  report_unreadable(bytes.status(), path, result.diagnostics);
+  return result;
+}
+
+}  // namespace convoke
