@@ -79,10 +79,26 @@ std::optional<UnknownField> as_unknown_field(const std::string& message) {
                       message.substr(field, message.rfind('"') - field)};
 }
 
+// The parser reports an unknown field when it stands behind the name: goes back to where that starts. Columns count as
+// protobuf's do, tabs to the next multiple of eight.
+Position start_of_name(const std::string& text, Position behind, const std::string& name) {
+  size_t start = 0;
+  for (int line = 1; line < behind.line; ++line) start = text.find('\n', start) + 1;
+  const std::string line = text.substr(start, text.find('\n', start) - start);
+  int column = 1;
+  Position found = behind;
+  for (size_t i = 0; i < line.size() && column < behind.column; ++i) {
+    if (line.compare(i, name.size(), name) == 0) found.column = column;
+    column = line[i] == '\t' ? (column + 7) / 8 * 8 + 1 : column + 1;
+  }
+  return found;
+}
+
 class Collector : public pb::io::ErrorCollector {
  public:
-  Collector(const pb::Descriptor& root, Diagnostics& diagnostics, std::vector<Position>& unknown)
-      : root_(root), diagnostics_(diagnostics), unknown_(unknown) {}
+  Collector(const std::string& text, const pb::Descriptor& root, Diagnostics& diagnostics,
+            std::vector<Position>& unknown)
+      : text_(text), root_(root), diagnostics_(diagnostics), unknown_(unknown) {}
 
   void AddError(int line, pb::io::ColumnNumber column, const std::string& message) override {
     std::string text = message.substr(0, message.find_last_not_of('.') + 1);
@@ -96,8 +112,8 @@ class Collector : public pb::io::ErrorCollector {
     if (!found) return AddError(line, column, message);
     const pb::Descriptor* type = root_.file()->pool()->FindMessageTypeByName(found->type);
     ENSURE(type != nullptr) << found->type;
-    const Position position{line + 1, column + 1};
     if (diagnostics_.full()) return;
+    const Position position = start_of_name(text_, {line + 1, column + 1}, found->field);
     unknown_.push_back(position);
     const auto fields = field_names(*type, false), ops = field_names(*type, true);
     if (ops.empty()) {
@@ -112,6 +128,7 @@ class Collector : public pb::io::ErrorCollector {
   }
 
  private:
+  const std::string& text_;
   const pb::Descriptor& root_;
   Diagnostics& diagnostics_;
   std::vector<Position>& unknown_;
@@ -123,7 +140,7 @@ ReadMessage read_text(const std::string& text, pb::Message& message, Places& pla
     return {};
   }
   ReadMessage result{.usable = false, .places = &places, .unknown = {}};
-  Collector collector(*message.GetDescriptor(), diagnostics, result.unknown);
+  Collector collector(text, *message.GetDescriptor(), diagnostics, result.unknown);
   pb::TextFormat::Parser parser;
   parser.RecordErrorsTo(&collector);
   parser.WriteLocationsTo(&places);
