@@ -52,11 +52,13 @@ std::vector<std::string> names_from_last(const std::string& row) {
 std::string first_non_finite(const Library& library, const convoke_weights* weights, convoke_context* context,
                              int32_t n, const float* images) {
   const convoke_model& model = library.model();
-  int32_t index = 0;
-  for (const convoke_tensor* tensor : weight_tensors(model)) {
-    std::vector<float> values(static_cast<size_t>(tensor->elems));
-    if (library.table().weights_get(weights, index++, values.data(), tensor->elems, nullptr) != CONVOKE_OK) continue;
-    if (const float* bad = find_non_finite(values)) return std::string("'") + tensor->name + "' has " + text_of(*bad);
+  for (int32_t p = 0; p < model.parameter_count; ++p) {
+    std::vector<float> values(static_cast<size_t>(model.parameters[p].elems));
+    const int64_t elems = model.parameters[p].elems;
+    if (library.table().weights_get(weights, p, values.data(), elems, nullptr) != CONVOKE_OK) continue;
+    if (const float* bad = find_non_finite(values)) {
+      return std::string("'") + model.parameters[p].name + "' has " + text_of(*bad);
+    }
   }
   for (int32_t r = 0; r < model.row_count; ++r) {
     if (model.rows[r].program != CONVOKE_FORWARD) continue;

@@ -82,11 +82,13 @@ Status initialize(Run& run) {
 Status not_finite_error(Run& run, const Batch& batch, const std::string& message) {
   const std::string where = first_non_finite(run.library, run.weights.get(), run.context.get(),
                                              std::min(batch.n, run.library.model().capacity), batch.images.data());
+  char rate[32];
+  std::snprintf(rate, sizeof rate, "%g", run.rate_of(run.state.step));
   const bool saved = has_checkpoint(run.folder.checkpoints());
   return failed_precondition(
       "epoch " + std::to_string(batch.position.epoch + 1) + ", step " + std::to_string(run.state.step + 1) +
-      " (learning rate " + std::to_string(run.rate_of(run.state.step)) + "): " + message +
-      (where.empty() ? "" : "; " + where) + ". Try a lower learning rate, a warm-up or max_gradient_norm." +
+      " (learning rate " + rate + "): " + message + (where.empty() ? "" : "; " + where) +
+      ". Try a lower learning rate, a warm-up or max_gradient_norm." +
       (saved ? " The last good state is in " + run.folder.checkpoints() + "/last.safetensors" : ""));
 }
 
