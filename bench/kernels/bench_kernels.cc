@@ -1,0 +1,102 @@
+// Times single kernels, by default each with the template and knobs that lookup gives it, against the FMA peak of this
+// core:
+//
+//   HL_NUM_THREADS=1 bench_kernels --benchmark_filter=conv2d/64x56 [--template=conv2d_direct] [--knobs="pixels=14
+//   rows=4"]
+//                                  [--assembly=DIR] [--benchmark_format=json]
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+
+#include "bench/kernels/call.h"
+#include "bench/kernels/layers.h"
+#include "bench/kernels/peak.h"
+#include "compiler/ops/op.h"
+
+namespace convoke::bench {
+namespace {
+
+struct Options {
+  std::string template_name, assembly;
+  Knobs knobs;  // in place of the defaults
+};
+
+const ScheduleTemplate* template_of(const Kernel& kernel, const TargetSpec& target, const Options& options) {
+  for (const ScheduleTemplate* schedule : all_templates()) {
+    if (!options.template_name.empty() && schedule->name != options.template_name) continue;
+    if (schedule->applies(kernel, target)) return schedule;
+  }
+  return nullptr;
+}
+
+double flops_of(const Work& work) {
+  const NodeView node = view(work.kernel.body, work.kernel.body.nodes[static_cast<size_t>(work.kernel.anchor)]);
+  return 2.0 * static_cast<double>(find_op(node.op)->traits.work(node) * work.batch);
+}
+
+void run(benchmark::State& state, const Work& work, const TargetSpec& target, double peak, const Options& options) {
+  const ScheduleTemplate* schedule = template_of(work.kernel, target, options);
+  if (schedule == nullptr) return state.SkipWithError("no template applies");
+  Knobs knobs = schedule->defaults(work.kernel, target);
+  for (const auto& [name, value] : options.knobs) knobs[name] = value;
+  std::string assembly = work.name;
+  std::replace(assembly.begin(), assembly.end(), '/', '_');
+  const auto start = std::chrono::steady_clock::now();
+  CompiledKernel kernel = compile(work.kernel, *schedule, knobs, target, work.batch,
+                                  options.assembly.empty() ? "" : options.assembly + "/" + assembly);
+  state.counters["compile_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (auto _ : state) call(kernel);
+  const double flops = flops_of(work) * static_cast<double>(state.iterations());
+  state.counters["GFLOP/s"] = benchmark::Counter(flops / 1e9, benchmark::Counter::kIsRate);
+  state.counters["%peak"] = benchmark::Counter(flops / peak * 100, benchmark::Counter::kIsRate);
+  state.SetLabel(fmt::format("{} {}", schedule->name, to_string(knobs)));
+}
+
+// Takes our options out of the arguments.
+Options take_options(int& argc, char** argv) {
+  Options options;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--template=")) {
+      options.template_name = argument.substr(11);
+    } else if (argument.starts_with("--assembly=")) {
+      options.assembly = argument.substr(11);
+    } else if (argument.starts_with("--knobs=")) {
+      std::istringstream words{std::string(argument.substr(8))};
+      for (std::string word; words >> word;)
+        options.knobs[word.substr(0, word.find('='))] = std::stoll(word.substr(word.find('=') + 1));
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  argc = kept;
+  return options;
+}
+
+int run_all(int argc, char** argv) {
+  const Options options = take_options(argc, argv);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  const TargetSpec target = find_target("host").value();
+  const double peak = measure_fma_peak(target);
+  benchmark::AddCustomContext("fma_peak_gflops", fmt::format("{:.1f}", peak / 1e9));
+  const std::vector<Work> work = all_work();
+  for (const Work& one : work) {
+    benchmark::RegisterBenchmark(one.name.c_str(),
+                                 [&](benchmark::State& state) { run(state, one, target, peak, options); })
+        ->Unit(benchmark::kMicrosecond)
+        ->MinTime(0.1);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
+
+}  // namespace
+}  // namespace convoke::bench
+
+int main(int argc, char** argv) { return convoke::bench::run_all(argc, argv); }

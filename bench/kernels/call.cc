@@ -1,0 +1,56 @@
+// Kernels compiled in this process (call.h).
+#include "bench/kernels/call.h"
+
+#include "schedules/templates/body.h"
+
+namespace convoke::bench {
+namespace {
+
+Halide::Buffer<> make_buffer(const Type& type, const Layout& layout, int64_t batch) {
+  std::vector<int> extents;
+  for (int64_t extent : memory_extents(type, layout))
+    extents.push_back(static_cast<int>(extent == kBatch ? batch : extent));
+  Halide::Buffer<float> buffer(extents);
+  uint32_t state = 1;
+  buffer.for_each_value([&](float& value) {
+    state = state * 1664525 + 1013904223;
+    value = static_cast<float>(state >> 16) / 65536.0f - 0.5f;
+  });
+  return buffer;
+}
+
+}  // namespace
+
+CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                       const TargetSpec& target, int64_t batch, const std::string& assembly) {
+  Kernel packed = kernel;
+  const PreferredLayouts layouts = schedule.layouts(kernel, knobs, target);
+  packed.input_layouts = layouts.inputs;
+  packed.output_layouts = layouts.outputs;
+  BuiltKernel built = schedule.build(packed, knobs, target).value();
+  const Halide::Target release(target.halide_target + "-no_asserts-no_bounds_query");
+  if (!assembly.empty()) {
+    built.pipeline.compile_to(
+        {{Halide::OutputFileType::assembly, assembly + ".s"}, {Halide::OutputFileType::stmt, assembly + ".stmt"}},
+        built.arguments, "kernel", release);
+  }
+  CompiledKernel compiled{.callable = built.pipeline.compile_to_callable(built.arguments, release), .buffers = {}};
+  for (size_t i = 0; i < packed.inputs.size(); ++i) {
+    compiled.buffers.push_back(make_buffer(packed.body.type(packed.inputs[i]), packed.input_layouts[i], batch));
+  }
+  for (size_t i = 0; i < packed.body.outputs.size(); ++i) {
+    compiled.buffers.push_back(make_buffer(packed.body.type(packed.body.outputs[i]), packed.output_layouts[i], batch));
+  }
+  return compiled;
+}
+
+void call(CompiledKernel& kernel) {
+  std::vector<Halide::Buffer<>>& b = kernel.buffers;
+  if (b.size() == 3) {
+    kernel.callable(b[0], b[1], b[2]);
+  } else {
+    kernel.callable(b[0], b[1], b[2], b[3]);
+  }
+}
+
+}  // namespace convoke::bench

@@ -1,0 +1,78 @@
+// The list of measured kernels (layers.h).
+#include "bench/kernels/layers.h"
+
+#include <fmt/format.h>
+
+#include "compiler/ops/conv2d.h"
+
+namespace convoke::bench {
+namespace {
+
+struct ConvLayer {
+  int64_t in_c, size, out_c, kernel, stride, padding;
+};
+
+constexpr ConvLayer kLenet[] = {{1, 28, 6, 5, 1, 2}, {6, 14, 16, 5, 1, 0}};
+constexpr ConvLayer kResnet[] = {{64, 56, 64, 3, 1, 1},   {128, 28, 128, 3, 1, 1},  {256, 14, 256, 3, 1, 1},
+                                 {512, 7, 512, 3, 1, 1},  {64, 56, 128, 3, 2, 1},   {128, 28, 256, 3, 2, 1},
+                                 {256, 14, 512, 3, 2, 1}, {3, 224, 64, 7, 2, 3},    {64, 56, 128, 1, 2, 0},
+                                 {256, 14, 512, 1, 2, 0}, {64, 56, 256, 1, 1, 0},   {256, 56, 64, 1, 1, 0},
+                                 {512, 28, 128, 1, 1, 0}, {1024, 14, 256, 1, 1, 0}, {512, 7, 2048, 1, 1, 0}};
+
+struct LinearLayer {
+  int64_t h, w, c, out;  // h = 0: a vector of c features
+};
+
+constexpr LinearLayer kLinear[] = {{5, 5, 16, 120}, {0, 0, 120, 84}, {0, 0, 84, 10}, {0, 0, 512, 1000}};
+
+void add(std::vector<Work>& work, std::string_view op, const std::string& layer, const Attrs& attrs,
+         const std::vector<Type>& inputs, int64_t batch) {
+  work.push_back({fmt::format("{}/{}/n{}", op, layer, batch), single_op_kernel(op, attrs, inputs), batch});
+}
+
+void add_conv(std::vector<Work>& work, const ConvLayer& layer, int64_t batch) {
+  const int64_t p = layer.padding, k = layer.kernel;
+  const Type x = f32({kBatch, layer.size, layer.size, layer.in_c}), w = f32({layer.out_c, layer.in_c, k, k});
+  const std::string name =
+      fmt::format("{}x{}x{}-{}k{}s{}", layer.in_c, layer.size, layer.size, layer.out_c, k, layer.stride);
+  Attrs attrs = {{"stride", std::vector{layer.stride, layer.stride}},
+                 {"padding", std::vector{p, p, p, p}},
+                 {"dilation", std::vector<int64_t>{1, 1}},
+                 {"groups", int64_t{1}}};
+  add(work, "conv2d", name, attrs, {x, w, f32({layer.out_c})}, batch);
+  const Type y = work.back().kernel.body.type(work.back().kernel.body.outputs[0]);
+  Attrs weights_attrs = attrs;
+  attrs["input_size"] = std::vector{layer.size, layer.size};
+  weights_attrs["kernel_size"] = std::vector{k, k};
+  add(work, "conv2d_backward_data", name, attrs, {y, w}, batch);
+  add(work, "conv2d_backward_weights", name, weights_attrs, {y, x}, batch);
+}
+
+void add_linear(std::vector<Work>& work, const LinearLayer& layer, int64_t batch) {
+  const bool is_image = layer.h != 0;
+  const int64_t in = is_image ? layer.h * layer.w * layer.c : layer.c;
+  const Type x = is_image ? f32({kBatch, layer.h, layer.w, layer.c}) : f32({kBatch, in});
+  const Type w = f32({layer.out, in}), y = f32({kBatch, layer.out});
+  const std::string name = fmt::format("{}-{}", in, layer.out);
+  std::vector<int64_t> size;
+  if (is_image) size = {layer.h, layer.w, layer.c};
+  add(work, "linear", name, {}, {x, w, f32({layer.out})}, batch);
+  add(work, "linear_backward_data", name, {{"input_size", size}}, {y, w}, batch);
+  add(work, "linear_backward_weights", name, {}, {y, x}, batch);
+}
+
+}  // namespace
+
+std::vector<Work> all_work() {
+  std::vector<Work> work;
+  for (int64_t batch : {1, 64}) {
+    for (const ConvLayer& layer : kLenet) add_conv(work, layer, batch);
+    for (const LinearLayer& layer : kLinear) add_linear(work, layer, batch);
+  }
+  for (int64_t batch : {1, 8}) {
+    for (const ConvLayer& layer : kResnet) add_conv(work, layer, batch);
+  }
+  return work;
+}
+
+}  // namespace convoke::bench

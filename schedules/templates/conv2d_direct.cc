@@ -1,0 +1,246 @@
+// conv2d_direct: convolutions and their data gradients as they are, without a transform or an expanded input.
+//
+// A tile of output is `vectors` registers of channels times `pixels` of one row. Its accumulators stay in registers
+// while the loops go over the rows of the kernel, its columns and the channels that are summed; each step loads the
+// block's weights, [block][ky][kx][channel][lane] in memory, and broadcasts one scalar a pixel. Taps on padding are
+// skipped: rows by the bounds of the loop over ky, columns because kx and the pixels are unrolled and Halide splits
+// the loop over tiles at the borders (`likely`). In a data gradient of stride s a tap meets only every s-th pixel,
+// which the unrolled tile knows as well: no zeros are inserted.
+#include "compiler/ops/conv2d.h"
+#include "schedules/templates/body.h"
+#include "schedules/templates/tile.h"
+
+namespace convoke {
+namespace {
+
+using Halide::Expr, Halide::Func, Halide::RDom, Halide::Var;
+
+constexpr int kMaxUnrolledColumns = 32;  // of the kernel
+constexpr int kMinGroupLanes = 4;
+constexpr int kRows = 8;  // of a task, at most
+
+// Along one axis, tap k of output pixel o lies on source pixel (o·step + offset + slope·k)/phases, where that is one.
+struct Taps {
+  int kernel, step, phases, offset, slope, source, out;
+
+  Expr position(const Expr& o, const Expr& k) const { return o * step + offset + slope * k; }
+  bool may_miss() const {
+    const int across = slope * (kernel - 1);
+    return phases > 1 || offset + std::min(across, 0) < 0 || (out - 1) * step + offset + std::max(across, 0) >= source;
+  }
+};
+
+struct AxisOfWindow {
+  int64_t kernel, stride, padding, dilation, in, out;
+};
+AxisOfWindow along_x(const Conv2d& c) {
+  const Window2d& w = c.window;
+  return {w.kernel.w, w.stride_x, w.left, w.dilation_x, c.in.w, c.out.w};
+}
+AxisOfWindow along_y(const Conv2d& c) {
+  const Window2d& w = c.window;
+  return {w.kernel.h, w.stride_y, w.top, w.dilation_y, c.in.h, c.out.h};
+}
+
+Taps forward_taps(const AxisOfWindow& a) {
+  return {.kernel = static_cast<int>(a.kernel),
+          .step = static_cast<int>(a.stride),
+          .phases = 1,
+          .offset = static_cast<int>(-a.padding),
+          .slope = static_cast<int>(a.dilation),
+          .source = static_cast<int>(a.in),
+          .out = static_cast<int>(a.out)};
+}
+
+// i = o·stride − padding + k·dilation solved for o.
+Taps backward_taps(const AxisOfWindow& a) {
+  return {.kernel = static_cast<int>(a.kernel),
+          .step = 1,
+          .phases = static_cast<int>(a.stride),
+          .offset = static_cast<int>(a.padding),
+          .slope = static_cast<int>(-a.dilation),
+          .source = static_cast<int>(a.out),
+          .out = static_cast<int>(a.in)};
+}
+
+// Either direction: sums over `summed` channels, makes `made`, both of one group.
+struct Problem {
+  Taps x, y;
+  int summed, made, groups;
+  bool is_forward, has_bias;
+};
+
+std::optional<Problem> problem_of(const Kernel& kernel) {
+  if (kernel.anchor == kNoAnchor) return std::nullopt;
+  const NodeView node = anchor_view(kernel);
+  if (const auto conv = as_conv2d(node)) {
+    return Problem{.x = forward_taps(along_x(*conv)),
+                   .y = forward_taps(along_y(*conv)),
+                   .summed = static_cast<int>(conv->group_in_c()),
+                   .made = static_cast<int>(conv->group_out_c()),
+                   .groups = static_cast<int>(conv->groups),
+                   .is_forward = true,
+                   .has_bias = conv->has_bias};
+  }
+  if (const auto conv = as_conv2d_backward_data(node)) {
+    return Problem{.x = backward_taps(along_x(*conv)),
+                   .y = backward_taps(along_y(*conv)),
+                   .summed = static_cast<int>(conv->group_out_c()),
+                   .made = static_cast<int>(conv->group_in_c()),
+                   .groups = static_cast<int>(conv->groups),
+                   .is_forward = false,
+                   .has_bias = false};
+  }
+  return std::nullopt;
+}
+
+Blocks blocks_of(const Problem& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
+
+int lanes_of(const Problem& problem, const TargetSpec& target) {
+  int lanes = lanes_of_channels(problem.made, target);
+  while (blocks_of(problem) == Blocks::kExact && problem.made % lanes != 0) lanes /= 2;
+  return lanes;
+}
+
+int block_of(const Problem& problem, const Knobs& knobs, const TargetSpec& target) {
+  return lanes_of(problem, target) * static_cast<int>(knobs.at("vectors"));
+}
+
+bool applies(const Kernel& kernel, const TargetSpec& target) {
+  const auto problem = problem_of(kernel);
+  if (!problem || problem->x.kernel > kMaxUnrolledColumns || !has_one_output_shape(kernel)) return false;
+  return problem->groups == 1 || lanes_of(*problem, target) >= kMinGroupLanes;
+}
+
+std::vector<int64_t> choose(std::initializer_list<int64_t> numbers, auto&& accept) {
+  std::vector<int64_t> chosen;
+  std::ranges::copy_if(numbers, std::back_inserter(chosen), accept);
+  return chosen;
+}
+
+KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
+  const Problem problem = *problem_of(kernel);
+  const int lanes = lanes_of(problem, target), width = problem.x.out, phases = problem.x.phases;
+  const auto is_tile = [=](int64_t pixels) { return pixels == width || (pixels < width && pixels % phases == 0); };
+  const auto is_block = [&](int64_t vectors) {
+    return blocks_of(problem) == Blocks::kPadded || problem.made % (vectors * lanes) == 0;
+  };
+  return {{"pixels", choose({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20, 24, 28}, is_tile)},
+          {"rows", divisors(problem.y.out, 28)},
+          {"unroll", divisors(problem.summed, 8)},
+          {"vectors", choose({1, 2, 3, 4}, is_block)}};
+}
+
+// Pixels whose addresses differ by the size of one way of the L1 cache would push each other out.
+int64_t max_pixels(const Problem& problem, const TargetSpec& target) {
+  constexpr int kWays = 8, kFloat = 4;
+  const int64_t distance = int64_t{kFloat} * problem.summed * problem.groups * problem.x.step / problem.x.phases;
+  return distance % (target.l1_bytes / kWays) == 0 ? kWays : 28;
+}
+
+Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+  const Problem problem = *problem_of(kernel);
+  const Tile tile = best_tile({.channels = problem.made,
+                               .lanes = lanes_of(problem, target),
+                               .blocks = blocks_of(problem),
+                               .pixels = problem.x.out,
+                               .step = problem.x.phases,
+                               .max_pixels = max_pixels(problem, target)},
+                              target);
+  return {{"pixels", tile.pixels},
+          {"rows", largest_divisor(problem.y.out, kRows)},
+          {"unroll", 1},
+          {"vectors", tile.vectors}};
+}
+
+PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  const Problem problem = *problem_of(kernel);
+  PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
+  const int weight = anchor_input(kernel, 1);
+  if (weight < 0) return layouts;
+  const int block = block_of(problem, knobs, target);
+  layouts.inputs[weight] = packed_weights(kernel.body.type(kernel.inputs[weight]).dims, block);
+  if (!problem.is_forward) {
+    using Axis = LayoutAxis;
+    layouts.inputs[weight].axes = {{1, Axis::kOuter, block}, {2}, {3}, {0}, {1, Axis::kInner, block}};
+  }
+  return layouts;
+}
+
+// The sums of one block of channels: acc(lane, block, x, y, n).
+enum class Weights { kPacked, kAsTheyAre };
+Func accumulate_taps(const Body& body, const Problem& problem, int block, Weights weights, const RDom& r) {
+  const Func &source = anchor_operand(body, 0), &weight = anchor_operand(body, 1);
+  const Taps &tx = problem.x, &ty = problem.y;
+  Var l("l"), b("b"), x("x"), y("y"), n("n");
+  const Expr at_x = tx.position(x, r.y), at_y = ty.position(y, r.z), ix = at_x / tx.phases, iy = at_y / ty.phases;
+  const Expr group = b / ceil_div(problem.made, block), summed = r.x + group * problem.summed;
+  Expr made = b * block + l - group * problem.made;
+  // Lanes beyond the last channel read the packed layout's zeros, or something that is not used.
+  if (weights == Weights::kAsTheyAre && problem.made % block != 0) made = min(made, problem.made - 1);
+  Expr value = source(summed, clamp(ix, 0, tx.source - 1), clamp(iy, 0, ty.source - 1), n);
+  if (tx.may_miss()) value = select(likely(ix >= 0 && ix < tx.source), value, 0.0f);
+  if (tx.phases > 1) value = select(at_x % tx.phases == 0, value, 0.0f);
+  Func acc("acc");
+  acc(l, b, x, y, n) = 0.0f;
+  acc(l, b, x, y, n) += value * (problem.is_forward ? weight(r.y, r.z, r.x, made + group * problem.made)
+                                                    : weight(r.y, r.z, made, summed));
+  return acc;
+}
+
+Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  const Problem problem = *problem_of(kernel);
+  const int lanes = lanes_of(problem, target), block = block_of(problem, knobs, target);
+  const int pixels = static_cast<int>(knobs.at("pixels")), rows = static_cast<int>(knobs.at("rows"));
+  Body body = make_body(kernel);
+  RDom r(0, problem.summed, 0, problem.x.kernel, 0, problem.y.kernel, "r");
+  Var c("c"), x("x"), y("y"), n("n");
+  const Expr at_y = problem.y.position(y, r.z);
+  r.where(at_y % problem.y.phases == 0 && at_y >= 0 && at_y / problem.y.phases < problem.y.source);
+  const int weight = anchor_input(kernel, 1);
+  const bool is_packed = weight >= 0 && kernel.input_layouts[weight] == layouts(kernel, knobs, target).inputs[weight];
+  Func acc = accumulate_taps(body, problem, block, is_packed ? Weights::kPacked : Weights::kAsTheyAre, r);
+  Func result("result");
+  Expr value = acc(c % block, c / block, x, y, n);
+  if (problem.has_bias) value += anchor_operand(body, 2)(c);
+  result(c, x, y, n) = value;
+  set_anchor(body, {result});
+  std::vector<Func> outputs = make_outputs(body);
+
+  Func& out = outputs[0];
+  const std::vector<Var> at = out.args();
+  Var co("co"), ci("ci"), xo("xo"), xi("xi"), yo("yo"), yi("yi"), task("task");
+  out.bound(at[0], 0, problem.made * problem.groups).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
+  out.split(at[0], co, ci, block, tail_of(problem.made, block))
+      .split(at[1], xo, xi, pixels, tail_of(problem.x.out, pixels))
+      .split(at[2], yo, yi, rows, tail_of(problem.y.out, rows))
+      .reorder(ci, xi, xo, yi, yo, co, at[3])
+      .vectorize(ci, lanes)
+      .unroll(ci)
+      .unroll(xi)
+      .fuse(yo, co, task)
+      .fuse(task, at[3], task)
+      .parallel(task);
+  const Var l = acc.args()[0], ax = acc.args()[2];
+  acc.bound_extent(l, block)
+      .bound_extent(ax, pixels)
+      .compute_at(out, xo)
+      .store_in(Halide::MemoryType::Register)
+      .vectorize(l, lanes)
+      .unroll(l)
+      .unroll(ax)
+      .update()
+      .reorder(l, ax, r.x, r.y, r.z)
+      .vectorize(l, lanes)
+      .unroll(l)
+      .unroll(ax)
+      .unroll(r.x, static_cast<int>(knobs.at("unroll")))
+      .unroll(r.y);
+  return finish(body, outputs);
+}
+
+}  // namespace
+
+const ScheduleTemplate templates::conv2d_direct = {"conv2d_direct", applies, knobs, defaults, layouts, build};
+
+}  // namespace convoke
