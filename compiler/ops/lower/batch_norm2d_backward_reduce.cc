@@ -1,23 +1,23 @@
-// batch_norm2d_backward_reduce: Σ dy·x̂ and Σ dy over x, y, n.
-#include "compiler/ops/lower/elementwise.h"
+// batch_norm2d_backward_reduce: dweight = (Σ dy·(x − mean))/√(variance + ε), dbias = Σ dy.
+#include "compiler/ops/lower/batch_norm.h"
 
 namespace convoke {
 
-using Halide::Expr, Halide::Func, Halide::RDom, Halide::Var;
+using Halide::Expr, Halide::Func, Halide::Var;
 
 std::vector<Func> lower_batch_norm2d_backward_reduce(const NodeView& node, const LowerInputs& inputs) {
+  const Func &dy = inputs.funcs[0], &x = inputs.funcs[1], &mean = inputs.funcs[2], &variance = inputs.funcs[3];
   const auto epsilon = static_cast<float>(attr_float(node.attrs, "epsilon"));
-  const auto& f = inputs.funcs;
-  const auto h = static_cast<int>(node.inputs[0].dims[1]), w = static_cast<int>(node.inputs[0].dims[2]);
-  RDom r(0, w, 0, h, 0, inputs.batch);
   Var c("c");
-  Func weight("dweight"), bias("dbias");
-  const Expr dy = f[0](c, r.x, r.y, r.z);
-  weight(c) = 0.0f;
-  weight(c) += dy * (f[1](c, r.x, r.y, r.z) - f[2](c)) * (1.0f / sqrt(f[3](c) + epsilon));
-  bias(c) = 0.0f;
-  bias(c) += dy;
-  return {weight, bias};
+  Func dweight("dweight"), dbias("dbias");
+  const Func products = sum_over_pixels(
+      "dweight_sum", node.inputs[0], inputs.batch,
+      [&](Expr k, Expr px, Expr py, Expr n) -> Expr { return dy(k, px, py, n) * (x(k, px, py, n) - mean(k)); });
+  const Func sum = sum_over_pixels("dbias_sum", node.inputs[0], inputs.batch,
+                                   [&](Expr k, Expr px, Expr py, Expr n) -> Expr { return dy(k, px, py, n); });
+  dweight(c) = products(c) / sqrt(variance(c) + epsilon);
+  dbias(c) = sum(c);
+  return {dweight, dbias};
 }
 
 }  // namespace convoke
