@@ -44,10 +44,10 @@ class PlanMaker {
   }
 
   Result<Plan> run() {
-    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup));
+    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup, request_.keep));
     std::optional<ScheduledGraph> training;
     if (request_.training != nullptr) {
-      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup));
+      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup, request_.keep));
     }
     const LayoutMap layouts = preferred_parameter_layouts(training ? *training : inference);
     RETURN_IF_ERROR(assign_layouts(inference, layouts, request_.lookup));

@@ -16,6 +16,7 @@ struct PlanRequest {
   const Graph* training = nullptr;             // after autodiff and its passes; null: inference only
   std::function<Graph(int64_t elems)> update;  // over flat arenas of so many f32; with `training` only
   Lookup lookup;
+  Keep keep;  // of the inference and the training graph; none: fuse all that can be
 };
 
 Result<Plan> make_plan(const PlanRequest& request);

@@ -14,10 +14,11 @@ constexpr GroupId kNoGroup = -1;
 
 class Partitioner {
  public:
-  explicit Partitioner(const Graph& graph)
+  Partitioner(const Graph& graph, const Keep& keep)
       : graph_(graph), users_(users(graph)), kept_(graph.values.size()), group_of_(graph.nodes.size(), kNoGroup) {
     for (const Store& store : graph.stores) kept_[store.value] = true;
     for (ValueId output : graph.outputs) kept_[output] = true;
+    for (size_t v = 0; keep && v < graph.values.size(); ++v) kept_[v] = kept_[v] || keep(graph.values[v].name);
   }
 
   std::vector<std::vector<NodeId>> run() {
@@ -113,7 +114,7 @@ class Partitioner {
 
   const Graph& graph_;
   std::vector<std::vector<NodeId>> users_;
-  std::vector<bool> kept_;  // stored or an output: must exist in memory
+  std::vector<bool> kept_;  // stored, an output, or asked for: must exist in memory
   std::vector<GroupId> group_of_;
   std::vector<std::vector<NodeId>> groups_;
 };
@@ -167,9 +168,9 @@ KernelCall make_call(const Graph& graph, const std::vector<NodeId>& group) {
 
 }  // namespace
 
-std::vector<KernelCall> partition(const Graph& graph) {
+std::vector<KernelCall> partition(const Graph& graph, const Keep& keep) {
   std::vector<KernelCall> calls;
-  for (const std::vector<NodeId>& group : Partitioner(graph).run()) calls.push_back(make_call(graph, group));
+  for (const std::vector<NodeId>& group : Partitioner(graph, keep).run()) calls.push_back(make_call(graph, group));
   return calls;
 }
 

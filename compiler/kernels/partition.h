@@ -3,6 +3,7 @@
 // pointwise.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,10 @@ struct KernelCall {
   std::vector<ValueId> fused;    // values that live in the kernel only
 };
 
+// Values, by name, that must exist in memory: no kernel computes them on its way to something else.
+using Keep = std::function<bool(const std::string& name)>;
+
 // In an order in which they can run, phases in order.
-std::vector<KernelCall> partition(const Graph& graph);
+std::vector<KernelCall> partition(const Graph& graph, const Keep& keep = {});
 
 }  // namespace convoke

@@ -88,9 +88,9 @@ std::string ScheduledGraph::name(OperandId operand) const {
   return name;
 }
 
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup) {
+Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep) {
   ScheduledGraph scheduled{.graph = &graph, .layouts = std::vector<Layout>(graph.values.size())};
-  for (KernelCall& call : partition(graph)) {
+  for (KernelCall& call : partition(graph, keep)) {
     ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call));
     scheduled.calls.push_back({std::move(call.name), call.phase, std::move(call.kernel), std::move(instance),
                                std::move(call.inputs), std::move(call.outputs), std::move(call.fused)});

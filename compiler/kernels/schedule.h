@@ -45,7 +45,7 @@ struct ScheduledGraph {
 };
 
 // Partition and lookup; layouts are still plain. Errors name the kernel.
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup);
+Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep = {});
 
 // What the forward kernels would like their parameters to be stored as: the first wish counts.
 LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);
