@@ -50,6 +50,9 @@ void run(benchmark::State& state, const Work& work, const TargetSpec& target, do
                                   options.assembly.empty() ? "" : options.assembly + "/" + assembly);
   state.counters["compile_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (auto _ : state) call(kernel);
+  const Cost per = cost(work.kernel);
+  const auto bytes = static_cast<double>((per.bytes_per_sample * work.batch + per.bytes_per_call) * state.iterations());
+  state.counters["GB/s"] = benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsRate);
   const double flops = flops_of(work) * static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = benchmark::Counter(flops / 1e9, benchmark::Counter::kIsRate);
   state.counters["%peak"] = benchmark::Counter(flops / peak * 100, benchmark::Counter::kIsRate);

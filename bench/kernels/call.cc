@@ -1,21 +1,29 @@
 // Kernels compiled in this process (call.h).
 #include "bench/kernels/call.h"
 
+#include <cstring>
+
+#include "compiler/ops/lower/lower.h"
 #include "schedules/templates/body.h"
 
 namespace convoke::bench {
 namespace {
 
-Halide::Buffer<> make_buffer(const Type& type, const Layout& layout, int64_t batch) {
-  std::vector<int> extents;
-  for (int64_t extent : memory_extents(type, layout))
-    extents.push_back(static_cast<int>(extent == kBatch ? batch : extent));
-  Halide::Buffer<float> buffer(extents);
+void fill(Halide::Buffer<float> buffer) {
   uint32_t state = 1;
   buffer.for_each_value([&](float& value) {
     state = state * 1664525 + 1013904223;
     value = static_cast<float>(state >> 16) / 65536.0f - 0.5f;
   });
+}
+
+Halide::Buffer<> make_buffer(const Type& type, const Layout& layout, int64_t batch) {
+  std::vector<int> extents;
+  for (int64_t extent : memory_extents(type, layout))
+    extents.push_back(static_cast<int>(extent == kBatch ? batch : extent));
+  Halide::Buffer<> buffer(halide_type(type.dtype), extents);
+  if (type.dtype == DType::kF32) fill(buffer.as<float>());
+  if (type.dtype != DType::kF32) memset(buffer.data(), 0, buffer.size_in_bytes());
   return buffer;
 }
 
@@ -45,12 +53,10 @@ CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, c
 }
 
 void call(CompiledKernel& kernel) {
-  std::vector<Halide::Buffer<>>& b = kernel.buffers;
-  if (b.size() == 3) {
-    kernel.callable(b[0], b[1], b[2]);
-  } else {
-    kernel.callable(b[0], b[1], b[2], b[3]);
-  }
+  Halide::JITUserContext context, *context_pointer = &context;
+  std::vector<const void*> arguments = {&context_pointer};
+  for (Halide::Buffer<>& buffer : kernel.buffers) arguments.push_back(buffer.raw_buffer());
+  kernel.callable.call_argv_fast(arguments.size(), arguments.data());
 }
 
 }  // namespace convoke::bench

@@ -25,6 +25,24 @@ struct LinearLayer {
 
 constexpr LinearLayer kLinear[] = {{5, 5, 16, 120}, {0, 0, 120, 84}, {0, 0, 84, 10}, {0, 0, 512, 1000}};
 
+// Poolings and the reductions of batch normalisation and biases over the same images.
+struct PoolLayer {
+  std::string_view kind;
+  int64_t c, size, kernel, stride, padding;
+};
+
+constexpr PoolLayer kPools[] = {{"avg_pool2d", 6, 28, 2, 2, 0},   {"avg_pool2d", 16, 10, 2, 2, 0},
+                                {"avg_pool2d", 64, 56, 2, 2, 0},  {"avg_pool2d", 192, 35, 3, 1, 1},
+                                {"max_pool2d", 6, 28, 2, 2, 0},   {"max_pool2d", 16, 10, 2, 2, 0},
+                                {"max_pool2d", 64, 112, 3, 2, 1}, {"max_pool2d", 96, 55, 3, 2, 0},
+                                {"max_pool2d", 256, 14, 2, 2, 0}, {"avg_pool2d", 512, 14, 7, 7, 0}};
+
+struct Image {
+  int64_t size, c;
+};
+
+constexpr Image kImages[] = {{28, 6}, {10, 16}, {28, 64}, {112, 64}, {56, 64}, {14, 256}, {7, 512}};
+
 void add(std::vector<Work>& work, std::string_view op, const std::string& layer, const Attrs& attrs,
          const std::vector<Type>& inputs, int64_t batch) {
   work.push_back({fmt::format("{}/{}/n{}", op, layer, batch), single_op_kernel(op, attrs, inputs), batch});
@@ -61,6 +79,47 @@ void add_linear(std::vector<Work>& work, const LinearLayer& layer, int64_t batch
   add(work, "linear_backward_weights", name, {}, {y, x}, batch);
 }
 
+void add_pool(std::vector<Work>& work, const PoolLayer& layer, int64_t batch) {
+  const int64_t p = layer.padding, k = layer.kernel;
+  const Type x = f32({kBatch, layer.size, layer.size, layer.c});
+  const std::string kind(layer.kind),
+      name = fmt::format("{}x{}x{}k{}s{}", layer.c, layer.size, layer.size, k, layer.stride);
+  Attrs attrs = {{"kernel_size", std::vector{k, k}},
+                 {"stride", std::vector{layer.stride, layer.stride}},
+                 {"padding", std::vector{p, p, p, p}}};
+  if (kind == "avg_pool2d") attrs["count_include_pad"] = int64_t{1};
+  if (kind == "max_pool2d") attrs["dilation"] = std::vector<int64_t>{1, 1};
+  add(work, kind, name, attrs, {x}, batch);
+  std::vector<Type> gradients;
+  const Graph& body = work.back().kernel.body;
+  for (ValueId output : body.outputs) gradients.push_back(body.type(output));
+  attrs["input_size"] = std::vector{layer.size, layer.size};
+  add(work, kind + "_backward", name, attrs, gradients, batch);
+}
+
+void add_reductions(std::vector<Work>& work, const Image& image, int64_t batch) {
+  const Type x = f32({kBatch, image.size, image.size, image.c}), channels = f32({image.c});
+  const std::string name = fmt::format("{}x{}x{}", image.c, image.size, image.size);
+  add(work, "channel_sum", name, {}, {x}, batch);
+  add(work, "channel_moments", name, {}, {x}, batch);
+  add(work, "batch_norm2d_backward_reduce", name, {{"epsilon", 1e-5}}, {x, x, channels, channels}, batch);
+  add(work, "global_avg_pool2d", name, {}, {x}, batch);
+  add(work, "global_avg_pool2d_backward", name, {{"input_size", std::vector{image.size, image.size}}},
+      {f32({kBatch, 1, 1, image.c})}, batch);
+}
+
+void add_classes(std::vector<Work>& work, int64_t classes, int64_t batch) {
+  const Type logits = f32({kBatch, classes}), labels{.dtype = DType::kI32, .dims = {kBatch}};
+  const std::string name = std::to_string(classes);
+  const Attrs smoothing = {{"label_smoothing", 0.0}};
+  add(work, "softmax", name, {}, {logits}, batch);
+  add(work, "softmax_backward", name, {}, {logits, logits}, batch);
+  add(work, "cross_entropy", name, smoothing, {logits, labels}, batch);
+  add(work, "cross_entropy_backward", name, smoothing, {logits, labels, f32({})}, batch);
+  add(work, "accuracy", name, {}, {logits, labels}, batch);
+  add(work, "channel_sum", name, {}, {logits}, batch);
+}
+
 }  // namespace
 
 std::vector<Work> all_work() {
@@ -68,9 +127,17 @@ std::vector<Work> all_work() {
   for (int64_t batch : {1, 64}) {
     for (const ConvLayer& layer : kLenet) add_conv(work, layer, batch);
     for (const LinearLayer& layer : kLinear) add_linear(work, layer, batch);
+    for (int64_t classes : {10, 1000}) add_classes(work, classes, batch);
   }
   for (int64_t batch : {1, 8}) {
     for (const ConvLayer& layer : kResnet) add_conv(work, layer, batch);
+  }
+  for (int64_t batch : {1, 8, 64}) {
+    for (const PoolLayer& layer : kPools) add_pool(work, layer, batch);
+    for (const Image& image : kImages) add_reductions(work, image, batch);
+  }
+  for (int64_t elems : {61706, 11689512}) {
+    add(work, "sum_squares", std::to_string(elems), {}, {f32({elems})}, 1);
   }
   return work;
 }

@@ -1,85 +1,171 @@
-// window: maximum poolings, forward and backward, by the definitions of their ops. With whole vectors of channels the
-// windows of a vector accumulate in registers, their taps unrolled; with other numbers of channels a row of the output
-// accumulates as one flat vector of channels and pixels. Tasks are images.
+// window: poolings, forward and backward, both as gathers: a pixel takes from the pixels under its window, or from the
+// windows that cover it. Vectors are channels, so that what a window needs to know (padding, divisors, which windows
+// cover a pixel) is scalar; the last vector is masked. A few taps are one expression; many are a loop over sums.
+// Tasks are rows of all images.
 #include <algorithm>
+#include <limits>
 
 #include "compiler/ops/pool2d.h"
-#include "schedules/templates/definition.h"
+#include "schedules/templates/body.h"
+#include "schedules/templates/tile.h"
+#include "schedules/templates/window_taps.h"
 
 namespace convoke {
 namespace {
 
-using Halide::Func, Halide::MemoryType, Halide::RVar, Halide::TailStrategy, Halide::Var, Halide::VarOrRVar;
+using Halide::Expr, Halide::Func, Halide::RDom, Halide::RVar, Halide::TailStrategy, Halide::Tuple, Halide::Var;
 
-constexpr int64_t kUnrolledTaps = 9;
+constexpr int kUnrolledTaps = 9;
+constexpr int64_t kUnrolledPhases = 4;
+constexpr int64_t kTaskBytes = 64 << 10;  // read and written
 
-// Averages are left to `small`: as flat vectors their divisors cost LLVM minutes.
-std::optional<Pool2d> as_pool(const NodeView& node) {
-  for (auto as : {as_max_pool2d, as_max_pool2d_backward}) {
-    if (std::optional<Pool2d> pool = as(node)) return pool;
-  }
+struct Pooling {
+  Pool2d pool;
+  bool average = false, backward = false;
+};
+
+std::optional<Pooling> as_pooling(const NodeView& node) {
+  if (const auto pool = as_avg_pool2d(node)) return Pooling{*pool, true, false};
+  if (const auto pool = as_avg_pool2d_backward(node)) return Pooling{*pool, true, true};
+  if (const auto pool = as_max_pool2d(node)) return Pooling{*pool, false, false};
+  if (const auto pool = as_max_pool2d_backward(node)) return Pooling{*pool, false, true};
   return std::nullopt;
 }
 
 bool applies(const Kernel& kernel, const TargetSpec&) {
-  if (kernel.anchor == kNoAnchor || !as_pool(anchor_view(kernel))) return false;
-  const Graph& body = kernel.body;
-  return std::ranges::all_of(body.outputs,
-                             [&](ValueId output) { return body.type(output).dims == body.type(body.outputs[0]).dims; });
+  return kernel.anchor != kNoAnchor && as_pooling(anchor_view(kernel)) && has_one_output_shape(kernel);
 }
 
-// The stage's loops over the output's dimensions first, over taps outside them.
-std::vector<VarOrRVar> taps_outside(const Func& reduction, std::vector<VarOrRVar> inner) {
-  for (const RVar& r : reduction.rvars()) inner.emplace_back(r);
-  return inner;
-}
+struct Form {
+  Pooling pooling;
+  Axis along_x, along_y;
+  const Body& body;
+  std::vector<Var> vars = {Var("c"), Var("x"), Var("y"), Var("n")};
 
-void schedule_vectors(Func& output, std::vector<Func> windows, int lanes, int64_t taps) {
-  const Var c = output.args()[0];
-  Var vector("vector");
-  output.split(c, vector, c, lanes).vectorize(c);
-  for (Func& window : windows) {
-    const Var inner = window.args()[0];
-    window.compute_at(output, vector).store_in(MemoryType::Register).vectorize(inner, lanes);
-    Halide::Stage update = window.update();
-    update.reorder(taps_outside(window, {inner})).vectorize(inner, lanes);
-    if (taps > kUnrolledTaps) continue;
-    for (const RVar& r : window.rvars()) update.unroll(r);
+  int taps_x() const { return pooling.backward ? covering_windows(along_x) : along_x.kernel; }
+  int taps_y() const { return pooling.backward ? covering_windows(along_y) : along_y.kernel; }
+};
+
+// What the pixel (x, y) of the result takes from its tap (kx, ky).
+struct Term {
+  Expr value;   // read inside the operand, whatever the conditions
+  Expr inside;  // undefined: always
+  Expr place;   // of the tap in the window's row-major order
+};
+
+Term term_at(const Form& form, const Expr& kx, const Expr& ky) {
+  const auto tap = form.pooling.backward ? covering_window : covered_pixel;
+  const WindowTap x = tap(form.along_x, form.vars[1], kx), y = tap(form.along_y, form.vars[2], ky);
+  const auto operand = [&](int i) { return anchor_operand(form.body, i)(form.vars[0], x.at, y.at, form.vars[3]); };
+  // Loops over x are cut where they are in the image's interior; along y that would be code for nothing.
+  const Expr inside_x = x.inside.defined() ? likely(x.inside) : Expr();
+  Term term{operand(0), both(inside_x, y.inside), y.k * form.along_x.kernel + x.k};
+  if (form.pooling.backward && !form.pooling.average) {
+    term.inside = both(term.inside, operand(1) == Halide::cast<uint8_t>(term.place));
   }
+  if (form.pooling.backward && form.pooling.average && !form.pooling.pool.count_include_pad) {
+    term.value *= share_of_window(form.along_x, x.at) * share_of_window(form.along_y, y.at);
+  }
+  return term;
 }
 
-void schedule_rows(Func& output, std::vector<Func> windows, int lanes) {
-  const auto flatten = [&](Halide::Stage stage, const std::vector<Var>& vars) {
-    Var flat("flat");
-    stage.fuse(vars[0], vars[1], flat).vectorize(flat, lanes, TailStrategy::GuardWithIf);
-  };
-  const std::vector<Var> vars = output.args();
-  for (Func& window : windows) {
-    const std::vector<Var> own = window.args();
-    window.compute_at(output, vars[2]);
-    flatten(window, own);
-    window.update().reorder(taps_outside(window, {own[0], own[1]}));
-    flatten(window.update(), own);
+Expr masked(const Term& term, float outside) {
+  return term.inside.defined() ? select(term.inside, term.value, outside) : term.value;
+}
+
+// What all terms of an average have in common.
+Expr common_share(const Form& form) {
+  if (form.pooling.pool.count_include_pad) return 1.0f / static_cast<float>(form.pooling.pool.window.kernel.area());
+  if (form.pooling.backward) return 1.0f;
+  return share_of_window(form.along_x, form.vars[1]) * share_of_window(form.along_y, form.vars[2]);
+}
+
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+// The running (maximum, place): the first of equal ones stays.
+Tuple larger(const Tuple& best, const Term& term) {
+  const Expr candidate = masked(term, kLowest);
+  return Tuple(max(best[0], candidate), select(candidate > best[0], Halide::cast<uint8_t>(term.place), best[1]));
+}
+
+// The anchor's results when taps are few.
+std::vector<Expr> as_expressions(const Form& form) {
+  std::vector<Term> terms;
+  for (int ky = 0; ky < form.taps_y(); ++ky) {
+    for (int kx = 0; kx < form.taps_x(); ++kx) terms.push_back(term_at(form, kx, ky));
   }
-  flatten(output, vars);
+  if (!form.pooling.average && !form.pooling.backward) {
+    Tuple best(masked(terms[0], kLowest), Halide::cast<uint8_t>(0));
+    for (size_t i = 1; i < terms.size(); ++i) best = larger(best, terms[i]);
+    return best.as_vector();
+  }
+  Expr sum = masked(terms[0], 0.0f);
+  for (size_t i = 1; i < terms.size(); ++i) sum += masked(terms[i], 0.0f);
+  return {form.pooling.average ? sum * common_share(form) : sum};
+}
+
+// The anchor's results when taps are many, from `window`, which accumulates them.
+std::vector<Expr> as_loop(const Form& form, Func& window) {
+  RDom taps(0, form.taps_x(), 0, form.taps_y());
+  const Term term = term_at(form, taps.x, taps.y);
+  if (!form.pooling.average && !form.pooling.backward) {
+    window(form.vars) = Tuple(kLowest, Halide::cast<uint8_t>(0));
+    window(form.vars) = larger(Tuple(window(form.vars)), term);
+    return Tuple(window(form.vars)).as_vector();
+  }
+  window(form.vars) = 0.0f;
+  window(form.vars) += masked(term, 0.0f);
+  return {form.pooling.average ? window(form.vars) * common_share(form) : window(form.vars)};
+}
+
+void schedule_window(Func window, Func output, const Var& pixel, int lanes) {
+  const Var c = window.args()[0];
+  const RVar kx = window.rvars()[0], ky = window.rvars()[1];
+  window.compute_at(output, pixel).vectorize(c, lanes, TailStrategy::GuardWithIf);
+  window.update().reorder(c, kx, ky).vectorize(c, lanes, TailStrategy::GuardWithIf);
+  for (const RVar& k : {kx, ky}) window.update().never_partition(k);
+}
+
+int64_t bytes_of_row(const Form& form) {
+  const Pool2d& pool = form.pooling.pool;
+  return 4 * pool.c * (pool.in.area() + pool.out.area()) / (form.pooling.backward ? pool.in.h : pool.out.h);
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   Body body = make_body(kernel);
-  const Pool2d pool = *as_pool(anchor_view(kernel));
-  lower_anchor(body);
-  std::vector<Func> outputs = make_outputs(body);
-  Func& output = outputs[0];
-  const Type& type = kernel.body.type(kernel.body.outputs[0]);
-  const std::vector<Func> windows = reductions(outputs);
-  const std::vector<Var> vars = output.args();
-  if (pool.c % target.vector_lanes == 0) {
-    schedule_vectors(output, windows, target.vector_lanes, pool.window.kernel.area());
-  } else {
-    schedule_rows(output, windows, lanes_for(type.dims[2] * type.dims[3], target));
+  const Pooling pooling = *as_pooling(anchor_view(kernel));
+  const Pool2d& pool = pooling.pool;
+  const Form form{pooling, axis_x(pool.window, pool.in, pool.out), axis_y(pool.window, pool.in, pool.out), body};
+  const bool many = form.taps_x() * form.taps_y() > kUnrolledTaps;
+  Func window("window");
+  std::vector<Func> results;
+  for (const Expr& value : many ? as_loop(form, window) : as_expressions(form)) {
+    results.emplace_back("pooled");
+    results.back()(form.vars) = value;
   }
-  output.parallel(vars[3]);
-  return finish(body, outputs);
+  set_anchor(body, results);
+  Func output = make_outputs(body)[0];
+
+  const std::vector<Var> vars = output.args();
+  const int lanes = lanes_of_channels(pool.c, target);
+  Var vector("vector"), phase("phase"), row("row"), task("task");
+  output.split(vars[0], vector, vars[0], lanes, tail_of(pool.c, lanes)).vectorize(vars[0]);
+  const int rows = static_cast<int>(std::max<int64_t>(1, kTaskBytes / bytes_of_row(form)));
+  output.fuse(vars[2], vars[3], row).split(row, task, row, rows, TailStrategy::GuardWithIf).parallel(task);
+  output.never_partition(row).never_partition(task).never_partition(vector);
+  if (many) {
+    output.reorder(vars[0], vector, vars[1], row, task);
+    output.never_partition(vars[1]);
+    schedule_window(window, output, vars[1], lanes);
+  } else if (pooling.backward && pool.window.stride_x > 1 && pool.window.stride_x <= kUnrolledPhases) {
+    // Which windows cover a column depends on its place among `stride` neighbours.
+    output.split(vars[1], vars[1], phase, static_cast<int>(pool.window.stride_x),
+                 tail_of(pool.in.w, pool.window.stride_x));
+    output.reorder(vars[0], phase, vector, vars[1], row, task).unroll(phase);
+  } else {
+    output.reorder(vars[0], vector, vars[1], row, task);
+  }
+  return finish(body, {output});
 }
 
 }  // namespace
