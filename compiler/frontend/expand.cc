@@ -78,15 +78,23 @@ std::vector<std::string> chain(const LayerList<Parent>& layers, int from, int to
   return names;
 }
 
+// A name that no layer so far has. What was meant counts as read.
 template <typename Parent>
-void report_unknown_input(const Scope& scope, const LayerList<Parent>& layers, int i, const std::string& name,
-                          Position position, Report& report) {
+void report_unknown_input(Expansion& expansion, const Scope& scope, const LayerList<Parent>& layers, int i,
+                          const std::string& name, Position position, Report& report) {
   const int later = find_later(layers, i, name);
   if (later < 0) {
+    const std::vector<std::string> known = known_names(scope);
+    const Reference* meant = find_reference(scope, nearest(name, known));
+    if (meant != nullptr) mark_read(expansion, *meant);
+    const bool outside = !scope.prefix.empty() && expansion.names.contains(name);
+    if (meant == nullptr && !outside) expansion.reads_unknown = true;
     report.error("E0206", position, fmt::format("there is no layer \"{}\" to read", name),
-                 suggest(name, known_names(scope)));
+                 outside ? "it is outside of the block: add an `input` to the block, and to the layers that use it"
+                         : suggest(name, known));
     return;
   }
+  expansion.read_layers.insert(&layers.parent->layer(later));
   const std::vector<std::string> cycle = chain(layers, later, i);
   if (cycle.empty()) {
     report.error("E0207", position,
@@ -96,7 +104,7 @@ void report_unknown_input(const Scope& scope, const LayerList<Parent>& layers, i
   }
   std::string path = layers.parent->layer(i).name();
   for (const std::string& step : cycle) path += " reads " + step;
-  report.error("E0208", position, "a cycle: " + path);
+  report.error("E0208", position, "a cycle: " + path, "a layer reads layers in front of it");
 }
 
 template <typename Parent>
@@ -108,7 +116,7 @@ std::vector<Reference> find_inputs(Expansion& expansion, const Scope& scope, con
   for (int k = 0; k < layer->input_size(); ++k) {
     const Reference* reference = find_reference(scope, layer->input(k));
     if (reference == nullptr) {
-      report_unknown_input(scope, layers, i, layer->input(k),
+      report_unknown_input(expansion, scope, layers, i, layer->input(k),
                            position_of(layer, schema::Layer::kInputFieldNumber, k, layers.position(i)), report);
     }
     inputs.push_back(reference == nullptr ? Reference{} : *reference);
@@ -129,7 +137,8 @@ int find_block(const schema::Model& model, const std::string& name) {
 std::optional<int64_t> argument_value(const Located<schema::Argument>& argument, const Scope& scope, Position position,
                                       Report& report) {
   if (argument->has_value() == argument->has_value_from()) {
-    report.error("E0307", position, fmt::format("parameter \"{}\" needs a value or a value_from", argument->name()));
+    report.error("E0307", position, fmt::format("parameter \"{}\" needs a value or a value_from", argument->name()),
+                 "say `value: 1`");
     return std::nullopt;
   }
   if (argument->has_value()) return argument->value();
@@ -153,8 +162,8 @@ void set_parameters(Expansion& expansion, const Scope& scope, const Located<sche
                    suggest(name, known));
     } else if (!seen.insert(name).second) {
       report.error("E0305", position, fmt::format("parameter \"{}\" is set twice", name));
-    } else if (const auto value = argument_value(argument, scope, position, report)) {
-      parameters[name] = *value;
+    } else {
+      parameters[name] = argument_value(argument, scope, position, report).value_or(1);
     }
     if (argument->has_value_from()) expansion.read_parameters.insert(argument->value_from());
   }
@@ -200,14 +209,17 @@ Reference expand_use(Expansion& expansion, Scope& scope, const Site& site, std::
   if (index < 0) {
     std::vector<std::string> names;
     for (const schema::Block& block : expansion.model->block()) names.push_back(block.name());
-    report.error("E0301", position, fmt::format("there is no block \"{}\"", use->name()), suggest(use->name(), names));
+    report.error("E0301", position, fmt::format("there is no block \"{}\"", use->name()),
+                 names.empty() ? fmt::format("define it: block {{ name: \"{}\" layer {{ … }} }}", use->name())
+                               : suggest(use->name(), names));
     return {};
   }
   const schema::Block& block = expansion.model->block(index);
   if (std::ranges::find(expansion.open_blocks, block.name()) != expansion.open_blocks.end()) {
     std::string path;
     for (const std::string& open : expansion.open_blocks) path += open + " uses ";
-    report.error("E0302", position, "a block that contains itself: " + path + block.name());
+    report.error("E0302", position, "a block that contains itself: " + path + block.name(),
+                 "`repeat` puts a block several times in a row");
     return {};
   }
   if (expansion.open_blocks.size() == kMaxBlockDepth) {
@@ -217,7 +229,9 @@ Reference expand_use(Expansion& expansion, Scope& scope, const Site& site, std::
   const auto expected = static_cast<size_t>(std::max(1, block.input_size()));
   if (inputs.size() != expected) {
     report.error("E0210", position,
-                 fmt::format("block \"{}\" reads {} inputs, found {}", block.name(), expected, inputs.size()));
+                 fmt::format("block \"{}\" reads {} input{}, found {}", block.name(), expected,
+                             expected == 1 ? "" : "s", inputs.size()),
+                 expected == 1 ? "" : "say `input: \"…\"` once for each of them in the layer");
   }
   Parameters parameters = block_parameters(scope, block);
   set_parameters(expansion, scope, use, schema::Use::kSetFieldNumber, block, parameters, report);
@@ -250,10 +264,14 @@ bool take_path(Expansion& expansion, const Scope& scope, const LayerList<Parent>
     report.layer.clear();
     report.error("E0202", position, "a layer has no name", "say `name: \"…\"` in it");
   } else if (!is_path(layer.name()) || report.layer.size() > kMaxName) {
-    report.error("E0203", position, fmt::format("is no name for a layer"),
-                 fmt::format("letters, digits and _, with dots between; at most {} of them", kMaxName));
+    report.error("E0203", position,
+                 is_path(layer.name())
+                     ? fmt::format("its path has {} letters, expected at most {}", report.layer.size(), kMaxName)
+                     : fmt::format("\"{}\" is no name for a layer", layer.name()),
+                 "names have letters, digits and _, with dots between: \"layer1.0.conv1\"");
   } else if (scope.inputs.contains(layer.name()) || !expansion.names.insert(report.layer).second) {
-    report.error("E0204", position, "the name is taken by another layer, input or tensor");
+    report.error("E0204", position, "the name is taken by another layer, input or tensor",
+                 "give one of them another name");
   }
   return !report.failed;
 }
@@ -274,9 +292,10 @@ ValueId expand_op(Expansion& expansion, const Scope& scope, const Site& site, co
   if (const size_t expected = input_count(*site.layer.message); values.size() != expected) {
     report.error("E0210", position_of(site.layer, site.layer->op_case(), -1, site.position),
                  fmt::format("{} reads {} input{}, found {}", op_name(*site.layer.message), expected,
-                             expected == 1 ? "" : "s", values.size()));
+                             expected == 1 ? "" : "s", values.size()),
+                 expected == 1 ? "" : "say `input: \"…\"` once for each of them in the layer");
   }
-  if (report.failed || std::ranges::find(values, kNoValue) != values.end()) return kNoValue;
+  if (values.size() != input_count(*site.layer.message)) return kNoValue;
   return add_layer({expansion.builder, expansion.names, expansion.model->initialization(), site.layer, site.position,
                     site.path, values, scope.parameters},
                    report);
@@ -295,22 +314,25 @@ void note_parameters(Expansion& expansion, const schema::Layer& layer) {
   }
 }
 
+// A layer whose mistake is reported: has no value, but reads and is read as it says.
+Reference unusable_layer(Expansion& expansion, const Scope& scope, const Site& site) {
+  if (site.layer->input_size() == 0) mark_read(expansion, scope.last);
+  for (const std::string& input : site.layer->input()) {
+    if (const Reference* reference = find_reference(scope, input)) mark_read(expansion, *reference);
+  }
+  return {kNoValue, {site.layer.message}};
+}
+
 template <typename Parent>
 Reference expand_layer(Expansion& expansion, Scope& scope, const LayerList<Parent>& layers, int i) {
   const Site site{layers[i], layers.position(i), scope.prefix + layers.parent->layer(i).name()};
   Report report{expansion.diagnostics, site.path};
-  if (!take_path(expansion, scope, layers, i, report)) return {};
-  expansion.layers.try_emplace(site.layer.message,
-                               LayerState{site.position, site.path, expansion.layers.size(), false});
-  if (layers.has_unknown_field(i, expansion.unknown_fields)) {  // reported; what it is meant to be is unknown
-    for (const std::string& input : site.layer->input()) {
-      if (const Reference* reference = find_reference(scope, input)) mark_read(expansion, *reference);
-    }
-    return {};
-  }
+  if (!take_path(expansion, scope, layers, i, report)) return unusable_layer(expansion, scope, site);
+  expansion.layers.try_emplace(site.layer.message, LayerState{site.position, site.path, expansion.layers.size()});
+  if (layers.has_unknown_field(i, expansion.unknown_fields)) return unusable_layer(expansion, scope, site);
   if (site.layer->op_case() == schema::Layer::OP_NOT_SET) {
     report.error("E0205", site.position, "has no op", "say what it does: `relu {}`, `conv2d { … }`");
-    return {};
+    return unusable_layer(expansion, scope, site);
   }
   if (site.layer->input_size() > kMaxInputs) {
     report.error("E0210", site.position,
@@ -337,8 +359,9 @@ void expand(Expansion& expansion, Scope& scope, const LayerList<Parent>& layers)
   for (int i = 0; i < layers.size() && !expansion.stopped && !expansion.diagnostics.full(); ++i) {
     if (++expansion.count > kMaxLayers) {
       expansion.stopped = true;
-      expansion.diagnostics.add({"E0212", layers.position(i), scope.prefix + layers.parent->layer(i).name(),
-                                 fmt::format("there are more than {} layers, blocks opened", kMaxLayers), ""});
+      expansion.diagnostics.add(
+          {"E0212", layers.position(i), scope.prefix + layers.parent->layer(i).name(),
+           fmt::format("there are more than {} layers, those of opened blocks counted", kMaxLayers), ""});
       return;
     }
     scope.last = expand_layer(expansion, scope, layers, i);
@@ -352,31 +375,8 @@ void expand_layers(Expansion& expansion, Scope& scope, const LayerList<schema::M
   expand(expansion, scope, layers);
 }
 
-const Reference* find_reference(const Scope& scope, const std::string& name) {
-  if (auto found = scope.names.find(name); found != scope.names.end()) return &found->second;
-  if (auto found = scope.inputs.find(name); found != scope.inputs.end()) return &found->second;
-  return nullptr;
-}
-
 void mark_read(Expansion& expansion, const Reference& reference) {
-  for (const schema::Layer* layer : reference.layers) expansion.layers[layer].read = true;
-}
-
-std::vector<std::string> known_names(const Scope& scope) {
-  std::vector<std::string> names;
-  for (const auto& [name, reference] : scope.names) names.push_back(name);
-  for (const auto& [name, reference] : scope.inputs) names.push_back(name);
-  return names;
-}
-
-bool is_path(const std::string& name) {
-  bool dot = true;  // none at the start, at the end or twice
-  for (char c : name) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (!letter && (c != '.' || dot)) return false;
-    dot = c == '.';
-  }
-  return !dot;
+  for (const schema::Layer* layer : reference.layers) expansion.read_layers.insert(layer);
 }
 
 }  // namespace convoke

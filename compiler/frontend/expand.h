@@ -7,31 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "compiler/frontend/fields.h"
+#include "compiler/frontend/scope.h"
 #include "compiler/ops/op.h"
 #include "model_defs/schema/model.pb.h"
 
 namespace convoke {
 
-// What a name stands for.
-struct Reference {
-  ValueId value = kNoValue;                  // none: a mistake, already reported
-  std::vector<const schema::Layer*> layers;  // that are read with it: the layer, and the block it ends
-};
-
-struct Scope {
-  std::string prefix;  // of the layers' paths: "layer1.0."
-  Parameters parameters;
-  std::map<std::string, Reference, std::less<>> inputs;  // of the model or the block
-  std::map<std::string, Reference, std::less<>> names;   // of layers so far, without the prefix
-  Reference last;                                        // what a layer without input reads
-};
-
 struct LayerState {
   Position position;
   std::string path;  // of its first use
   size_t order = 0;
-  bool read = false;
 };
 
 struct Expansion {
@@ -41,6 +26,8 @@ struct Expansion {
   Builder& builder;
   std::set<std::string> names;  // taken: paths of layers, values of the graph
   std::map<const schema::Layer*, LayerState> layers;
+  std::set<const schema::Layer*> read_layers;
+  bool reads_unknown = false;  // a name that no layer has and that resembles none: it could mean any of them
   std::set<std::string> read_parameters;
   std::vector<std::string> open_blocks;
   int count = 0;
@@ -62,11 +49,6 @@ struct LayerList {
 
 void expand_layers(Expansion& expansion, Scope& scope, const LayerList<schema::Model>& layers);
 
-// The reference for a name in scope, null when there is none. Marks nothing as read.
-const Reference* find_reference(const Scope& scope, const std::string& name);
 void mark_read(Expansion& expansion, const Reference& reference);
-std::vector<std::string> known_names(const Scope& scope);
-
-bool is_path(const std::string& name);  // letters, digits, '_', and '.' between them
 
 }  // namespace convoke

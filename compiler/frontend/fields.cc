@@ -59,7 +59,8 @@ std::vector<int64_t> Fields::values(const std::string& field, Range range) {
   if (is_set(message, stated)) values = stated_values(message, stated);
   if (is_set(message, from)) {
     if (!values.empty()) {
-      report_.error("E0404", position_of(field), fmt::format("{} and {}_from exclude each other", field, field));
+      report_.error("E0404", position_of(field), fmt::format("{} and {}_from exclude each other", field, field),
+                    "leave one of them out");
       return {};
     }
     const auto value =

@@ -15,16 +15,14 @@ namespace {
 
 using schema::Model;
 
-bool is_identifier(const std::string& name) {
-  return is_path(name) && name.find('.') == std::string::npos && !(name[0] >= '0' && name[0] <= '9');
-}
+constexpr size_t kMaxName = 64;  // of the model: functions and files are called so
 
 std::string model_name(const Located<Model>& model, const std::string& file_name, Diagnostics& diagnostics) {
   const std::string name = model->has_name() ? model->name() : std::filesystem::path(file_name).stem().string();
-  if (is_identifier(name) && name.size() <= 64) return name;
+  if (is_identifier(name) && name.size() <= kMaxName) return name;
   diagnostics.add({"E0203", position_of(model, Model::kNameFieldNumber), "",
-                   fmt::format("\"{}\" is no name for a model", name.substr(0, 64)),
-                   "an identifier of C, at most 64 letters: functions and files are called so"});
+                   fmt::format("{}\"{}\" is no name for a model", model->has_name() ? "" : "the file's name ", name),
+                   fmt::format("say `name: \"…\"`: a letter, then letters, digits and _, at most {}", kMaxName)});
   return "model";
 }
 
@@ -149,18 +147,23 @@ void add_outputs(Expansion& expansion, const Scope& scope, ImportedModel& import
     if (const Reference* reference = find_reference(scope, model->output(i))) {
       add_output(expansion, *reference, model->output(i), position, imported);
     } else {
+      const std::vector<std::string> known = known_names(scope);
+      const Reference* meant = find_reference(scope, nearest(model->output(i), known));
+      if (meant != nullptr) mark_read(expansion, *meant);
+      if (meant == nullptr) expansion.reads_unknown = true;
       expansion.diagnostics.add({"E0211", position, "",
                                  fmt::format("there is no layer \"{}\" to put out", model->output(i)),
-                                 suggest(model->output(i), known_names(scope))});
+                                 suggest(model->output(i), known)});
     }
   }
 }
 
 void report_unread_layers(Expansion& expansion) {
-  std::map<size_t, const LayerState*> in_order;
-  for (const auto& [layer, state] : expansion.layers) in_order[state.order] = &state;
-  for (const auto& [order, state] : in_order) {
-    if (state->read) continue;
+  std::map<size_t, const LayerState*> unread;
+  for (const auto& [layer, state] : expansion.layers) {
+    if (!expansion.read_layers.contains(layer)) unread[state.order] = &state;
+  }
+  for (const auto& [order, state] : unread) {
     expansion.diagnostics.add(
         {"E0209", state->position, state->path, "nobody reads it",
          fmt::format("say `output: \"{}\"` in the model, let a layer read it, or remove it", state->path)});
@@ -176,7 +179,8 @@ void report_unread_inputs(Expansion& expansion) {
     const auto found = std::ranges::find(inputs, graph.values[value].name, &schema::Input::name);
     const int index = static_cast<int>(found - inputs.begin());
     expansion.diagnostics.add({"E0209", position_of(expansion.model, Model::kInputFieldNumber, index), "",
-                               fmt::format("nobody reads the input \"{}\"", graph.values[value].name), ""});
+                               fmt::format("nobody reads the input \"{}\"", graph.values[value].name),
+                               "let a layer read it, or remove it"});
   }
 }
 
@@ -191,9 +195,9 @@ void report_unused_blocks(Expansion& expansion) {
   for (const schema::Block& block : expansion.model->block()) collect(block.layer());
   for (int i = 0; i < expansion.model->block_size(); ++i) {
     const std::string& name = expansion.model->block(i).name();
-    if (used.contains(name)) continue;
+    if (!is_identifier(name) || !used.insert(name).second) continue;  // the first of that name
     expansion.diagnostics.add({"E0306", position_of(expansion.model, Model::kBlockFieldNumber, i), "",
-                               fmt::format("nobody uses the block \"{}\"", name), ""});
+                               fmt::format("nobody uses the block \"{}\"", name), "remove it"});
   }
 }
 
@@ -218,20 +222,24 @@ void report_parameters(Expansion& expansion, const ImportOptions& options) {
 // --- Blocks, whether used or not ---
 
 void check_block(const Located<schema::Block>& block, Position position, Diagnostics& diagnostics) {
-  const auto error = [&](std::string_view id, const std::string& message) {
-    diagnostics.add({id, position, "", fmt::format("block \"{}\" {}", block->name(), message), ""});
+  const auto error = [&](std::string_view id, Position where, const std::string& message, const char* hint) {
+    diagnostics.add({id, where, "", fmt::format("block \"{}\" {}", block->name(), message), hint});
   };
-  if (block->layer_size() == 0) error("E0201", "has no layers");
+  constexpr const char* kIdentifier = "a letter, then letters, digits and _";
+  if (block->layer_size() == 0) error("E0201", position, "has no layers", "");
   std::set<std::string> names;
-  for (const schema::Parameter& parameter : block->parameter()) {
-    if (!is_identifier(parameter.name())) error("E0203", fmt::format("has a parameter \"{}\"", parameter.name()));
-    if (!names.insert(parameter.name()).second)
-      error("E0204", fmt::format("has two parameters \"{}\"", parameter.name()));
+  for (int i = 0; i < block->parameter_size(); ++i) {
+    const std::string& name = block->parameter(i).name();
+    const Position where = position_of(block, schema::Block::kParameterFieldNumber, i, position);
+    if (!is_identifier(name)) error("E0203", where, fmt::format("has a parameter \"{}\"", name), kIdentifier);
+    if (!names.insert(name).second) error("E0204", where, fmt::format("has two parameters \"{}\"", name), "");
   }
   names.clear();
-  for (const std::string& input : block->input()) {
-    if (!is_path(input)) error("E0203", fmt::format("has an input \"{}\"", input));
-    if (!names.insert(input).second) error("E0204", fmt::format("has two inputs \"{}\"", input));
+  for (int i = 0; i < block->input_size(); ++i) {
+    const std::string& name = block->input(i);
+    const Position where = position_of(block, schema::Block::kInputFieldNumber, i, position);
+    if (!is_path(name)) error("E0203", where, fmt::format("has an input \"{}\"", name), kIdentifier);
+    if (!names.insert(name).second) error("E0204", where, fmt::format("has two inputs \"{}\"", name), "");
   }
 }
 
@@ -241,7 +249,10 @@ void check_blocks(const Located<Model>& model, Diagnostics& diagnostics) {
     const auto block = child(model, model->block(i), Model::kBlockFieldNumber, i);
     const Position position = position_of(model, Model::kBlockFieldNumber, i);
     if (!is_identifier(block->name())) {
-      diagnostics.add({"E0203", position, "", fmt::format("\"{}\" is no name for a block", block->name()), ""});
+      diagnostics.add(
+          {"E0203", position, "",
+           block->has_name() ? fmt::format("\"{}\" is no name for a block", block->name()) : "the block has no name",
+           "say `name: \"…\"` in it: a letter, then letters, digits and _"});
     } else if (!names.insert(block->name()).second) {
       diagnostics.add({"E0204", position, "", fmt::format("there are two blocks \"{}\"", block->name()), ""});
     }
@@ -281,7 +292,7 @@ void import_layers(Expansion& expansion, const ImportOptions& options, ImportedM
   if (expansion.stopped || expansion.model->layer_size() == 0) return;
   add_outputs(expansion, scope, imported);
   report_unused_blocks(expansion);
-  if (!expansion.unknown_fields.empty()) return;
+  if (!expansion.unknown_fields.empty() || expansion.reads_unknown) return;
   report_unread_layers(expansion);
   if (expansion.diagnostics.empty()) report_unread_inputs(expansion);
   report_parameters(expansion, options);

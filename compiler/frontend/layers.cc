@@ -1,8 +1,12 @@
 #include "compiler/frontend/layers.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 
 #include "compiler/ops/signature.h"
 #include "compiler/ops/window.h"
@@ -20,8 +24,17 @@ struct Making {
   const LayerSite& site;
   Fields fields;
   Report& report;
-  const Type& input(size_t i = 0) const { return site.builder.type(site.inputs[i]); }
+  bool inputs_known;  // else fields are checked as far as they go without, and nothing is made
+  const Type& input() const { return site.builder.type(site.inputs[0]); }
+  const std::string& input_name() const { return site.builder.graph().values[site.inputs[0]].name; }
 };
+
+// "28x28x6" (height, width, channels) of an image, "400" of a vector.
+std::string sizes(const Type& type) {
+  std::string text;
+  for (int64_t dim : std::span(type.dims).subspan(1)) text += fmt::format("{}{}", text.empty() ? "" : "x", dim);
+  return text;
+}
 
 // --- Shapes that ops refuse: the message is the op's, id and hint follow from what is wrong. ---
 
@@ -41,22 +54,23 @@ std::string pooling_or_convolution_hint(const Attrs& attrs, Extent2d kernel, Ext
 
 Refusal refusal(const LayerSite& site, const Attrs& attrs, std::optional<Extent2d> kernel) {
   const Type& input = site.builder.type(site.inputs[0]);
-  if (site.layer->has_add() && input != site.builder.type(site.inputs[1])) {
-    return {"E0504", "a 1x1 convolution with the right channels and stride makes the shapes equal"};
-  }
   if (kernel) {
     const Extent2d image = {input.dims[1], input.dims[2]};
     if (!window_positions(window_of(attrs, *kernel), image).ok()) {
       return {"E0501", pooling_or_convolution_hint(attrs, *kernel, image)};
     }
-    if (attrs.contains("kernel_size")) return {"E0506", ""};
+    if (attrs.contains("kernel_size")) {
+      return {"E0506", site.layer->has_max_pool2d() && kernel->h * kernel->w > 255
+                           ? "a smaller kernel, or two poolings in a row"
+                           : "a padding smaller than the kernel"};
+    }
   }
   return {"E0505", ""};
 }
 
 ValueId add_op(Making& making, const std::string& op, std::vector<ValueId> inputs, Attrs attrs,
                std::optional<Extent2d> kernel = std::nullopt) {
-  if (making.report.failed) return kNoValue;
+  if (making.report.failed || !making.inputs_known) return kNoValue;
   auto results = making.site.builder.try_add(making.site.path, op, std::move(inputs), attrs);
   if (results.ok()) {
     for (ValueId result : *results) making.site.names.insert(making.site.builder.graph().values[result].name);
@@ -68,12 +82,13 @@ ValueId add_op(Making& making, const std::string& op, std::vector<ValueId> input
 }
 
 bool expect_rank(Making& making, int rank) {
-  if (making.input().rank() == rank) return true;
+  if (!making.inputs_known || making.input().rank() == rank) return true;
   const bool image = rank == 4;
   making.report.error("E0503", making.fields.position(),
-                      fmt::format("{} reads {}, expected {}", op_name(*making.site.layer.message),
-                                  to_string(making.input()), image ? "an image f32[n,h,w,c]" : "a vector f32[n,k]"),
-                      image ? "" : "put a flatten layer in front");
+                      fmt::format("{} works on {}, \"{}\" is {} of {}", op_name(*making.site.layer.message),
+                                  image ? "images" : "vectors", making.input_name(), image ? "a vector" : "an image",
+                                  sizes(making.input())),
+                      image ? "put it in front of the flatten layer" : "put a flatten layer in front of it");
   return false;
 }
 
@@ -87,7 +102,8 @@ struct Init {
 bool take_name(Making& making, const std::string& name) {
   if (making.site.names.insert(name).second) return true;
   making.report.error("E0204", making.site.position,
-                      fmt::format("its tensor \"{}\" has the name of another layer or tensor", name));
+                      fmt::format("its tensor \"{}\" has the name of another layer or tensor", name),
+                      "give one of them another name");
   return false;
 }
 
@@ -96,8 +112,9 @@ ValueId add_parameter(Making& making, const std::string& suffix, std::vector<int
   if (making.report.failed || !take_name(making, name)) return kNoValue;
   const auto elems = checked_product(dims);
   if (!elems || *elems > kMaxElems) {
-    making.report.error("E0505", making.fields.position(),
-                        fmt::format("{} is {}, expected at most {} elements", suffix, to_string(f32(dims)), kMaxElems));
+    making.report.error(
+        "E0505", making.fields.position(),
+        fmt::format("its {} has {} elements, expected at most {}", suffix, fmt::join(dims, " x "), kMaxElems));
     return kNoValue;
   }
   return making.site.builder.parameter(name, f32(std::move(dims)),
@@ -150,8 +167,10 @@ WindowFields read_window(Making& making, bool pooling, bool dilates) {
   const pb::Message& message = *op_message(making.site.layer).message;
   if (!message.GetReflection()->GetBool(message, message.GetDescriptor()->FindFieldByName("same"))) return window;
   if (making.fields.has("padding")) {
-    making.report.error("E0404", making.fields.position_of("padding"), "padding and same exclude each other");
+    making.report.error("E0404", making.fields.position_of("padding"), "padding and same exclude each other",
+                        "leave one of them out");
   }
+  if (!making.inputs_known) return window;
   const auto& in = making.input().dims;
   window.padding = same_padding({in[1], in[2]}, window.kernel, window.stride, window.dilation);
   return window;
@@ -162,15 +181,17 @@ WindowFields read_window(Making& making, bool pooling, bool dilates) {
 ValueId add_conv2d(Making& making) {
   if (!expect_rank(making, 4)) return kNoValue;
   const schema::Conv2d& conv = making.site.layer->conv2d();
-  const int64_t out = making.fields.required("channels", kChannels), in = making.input().dims[3];
+  const int64_t out = making.fields.required("channels", kChannels);
   const WindowFields window = read_window(making, /*pooling=*/false, /*dilates=*/true);
   const int64_t groups = making.fields.optional("groups", kChannels, 1);
+  const int64_t in = making.inputs_known ? making.input().dims[3] : groups;
   for (const auto& [channels, side] : {std::pair(in, "input"), std::pair(out, "output")}) {
     if (channels % groups == 0) continue;
     making.report.error("E0502", making.fields.position_of("groups"),
-                        fmt::format("{} groups do not divide {} {} channels", groups, channels, side));
+                        fmt::format("{} groups do not divide {} {} channels", groups, channels, side),
+                        fmt::format("the divisors of {} divide both", std::gcd(in, out)));
   }
-  if (making.report.failed) return kNoValue;
+  if (making.report.failed || !making.inputs_known) return kNoValue;
   const auto fan_in = checked_product(std::vector{in / groups, window.kernel.h, window.kernel.w});
   const auto fan_out = checked_product(std::vector{out, window.kernel.h, window.kernel.w});
   std::vector<ValueId> inputs = {making.site.inputs[0]};
@@ -185,7 +206,9 @@ ValueId add_conv2d(Making& making) {
 
 ValueId add_linear(Making& making) {
   if (!expect_rank(making, 2)) return kNoValue;
-  const int64_t out = making.fields.required("features", kChannels), in = making.input().dims[1];
+  const int64_t out = making.fields.required("features", kChannels);
+  if (making.report.failed || !making.inputs_known) return kNoValue;
+  const int64_t in = making.input().dims[1];
   std::vector<ValueId> inputs = {making.site.inputs[0]};
   inputs.push_back(add_parameter(making, "weight", {out, in}, pytorch_init(in)));
   if (making.site.layer->linear().bias()) inputs.push_back(add_parameter(making, "bias", {out}, pytorch_init(in)));
@@ -209,13 +232,26 @@ ValueId add_pool2d(Making& making, const std::string& op) {
 
 ValueId add_batch_norm2d(Making& making) {
   if (!expect_rank(making, 4)) return kNoValue;
-  const int64_t channels = making.input().dims[3];
   const double epsilon = making.fields.number("epsilon", 1e-12, 1), momentum = making.fields.number("momentum", 0, 1);
+  if (making.report.failed || !making.inputs_known) return kNoValue;
+  const int64_t channels = making.input().dims[3];
   const std::vector<ValueId> inputs = {making.site.inputs[0], add_parameter(making, "weight", {channels}, {"ones", 0}),
                                        add_parameter(making, "bias", {channels}, {"zeros", 0}),
                                        add_statistic(making, "running_mean", channels, "zeros", momentum),
                                        add_statistic(making, "running_var", channels, "ones", momentum)};
   return add_op(making, "batch_norm2d", inputs, {{"epsilon", epsilon}});
+}
+
+ValueId add_add(Making& making) {
+  if (!making.inputs_known) return kNoValue;
+  const Graph& graph = making.site.builder.graph();
+  const Value &a = graph.values[making.site.inputs[0]], &b = graph.values[making.site.inputs[1]];
+  if (a.type == b.type) return add_op(making, "add", making.site.inputs, {});
+  making.report.error("E0504", making.fields.position(),
+                      fmt::format("adds \"{}\" of {} and \"{}\" of {}, expected equal sizes", a.name, sizes(a.type),
+                                  b.name, sizes(b.type)),
+                      "a 1x1 convolution with the right channels and stride makes them equal");
+  return kNoValue;
 }
 
 ValueId add_plain(Making& making) {
@@ -238,7 +274,8 @@ size_t input_count(const schema::Layer& layer) { return layer.has_add() ? 2 : 1;
 
 ValueId add_layer(const LayerSite& site, Report& report) {
   const Position position = position_of(site.layer, site.layer->op_case(), -1, site.position);
-  Making making{site, Fields(op_message(site.layer), position, site.parameters, report), report};
+  Making making{site, Fields(op_message(site.layer), position, site.parameters, report), report,
+                std::ranges::find(site.inputs, kNoValue) == site.inputs.end()};
   switch (site.layer->op_case()) {
     case schema::Layer::kConv2D:
       return add_conv2d(making);
@@ -251,6 +288,8 @@ ValueId add_layer(const LayerSite& site, Report& report) {
       return add_batch_norm2d(making);
     case schema::Layer::kGlobalAvgPool2D:
       return expect_rank(making, 4) ? add_plain(making) : kNoValue;
+    case schema::Layer::kAdd:
+      return add_add(making);
     default:
       return add_plain(making);
   }

@@ -17,7 +17,7 @@ struct LayerSite {
   Located<schema::Layer> layer;
   Position position;            // of the layer
   const std::string& path;      // its name
-  std::vector<ValueId> inputs;  // all known
+  std::vector<ValueId> inputs;  // as many as the op has; with kNoValue among them only the fields are checked
   const Parameters& parameters;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <regex>
 #include <sstream>
 
 #include "compiler/frontend/located.h"
@@ -104,11 +105,37 @@ void take_dataset(const Located<schema::Recipe>& from, DatasetRecipe& to, Diagno
   }
   take(from->dataset(), to);
   const Position position = position_of(from, schema::Recipe::kDatasetFieldNumber);
-  for (const auto& [name, missing] :
+  std::string missing;
+  for (const auto& [name, is_missing] :
        {std::pair("train_images", to.train_images.empty()), std::pair("train_labels", to.train_labels.empty()),
         std::pair("test_images", to.test_images.empty()), std::pair("test_labels", to.test_labels.empty()),
         std::pair("class_names", to.class_names.empty())}) {
-    if (missing) diagnostics.add({"E0602", position, "", fmt::format("the data set has no {}", name), ""});
+    if (is_missing) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", name);
+  }
+  if (missing.empty()) return;
+  diagnostics.add({"E0602", position, "", "the data set has no " + missing,
+                   "a data set has all of them; a recipe without `dataset` trains on Fashion-MNIST"});
+}
+
+// std::regex reports mistakes by exceptions, and recurses once a letter; they end here.
+void check_freeze(const Located<schema::Recipe>& file, Diagnostics& diagnostics) {
+  constexpr size_t kMostLetters = 1000;
+  for (int i = 0; i < file->freeze_size(); ++i) {
+    const std::string& pattern = file->freeze(i);
+    std::string problem;
+    if (pattern.size() > kMostLetters) {
+      problem = fmt::format("it has {} letters, expected at most {}", pattern.size(), kMostLetters);
+    } else {
+      try {
+        std::regex{pattern};
+      } catch (const std::regex_error& error) {
+        problem = error.what();
+      }
+    }
+    if (problem.empty()) continue;
+    diagnostics.add({"E0601", position_of(file, schema::Recipe::kFreezeFieldNumber, i), "",
+                     fmt::format("freeze is \"{}\", expected a regular expression ({})", pattern, problem),
+                     "for layers that begin with \"layer1\": \"layer1.*\""});
   }
 }
 
@@ -133,6 +160,7 @@ void check(const Located<schema::Recipe>& file, const Recipe& recipe, Diagnostic
     diagnostics.add(
         {"E0602", {}, "", "the recipe names no model", "say `model: \"model_defs/models/lenet.textproto\"`"});
   }
+  check_freeze(file, diagnostics);
   if (const Status status = check_recipe(recipe); !status.ok()) {
     std::istringstream lines(status.message());
     for (std::string line; std::getline(lines, line);) {

@@ -143,6 +143,11 @@ Status check_recipe(const Recipe& recipe) {
   checks.expect(
       !recipe.name.empty() && recipe.name != "." && recipe.name != ".." && recipe.name.find('/') == std::string::npos,
       "name", text_of(recipe.name), "the name of a folder");
+  for (const auto& [name, size] :
+       {std::pair("input_channels", recipe.input_channels), std::pair("input_height", recipe.input_height),
+        std::pair("input_width", recipe.input_width)}) {
+    checks.expect(size >= 0 && size <= 65535, name, std::to_string(size), "0 (as the model says) to 65535");
+  }
   checks.at_least("epochs", recipe.epochs, 1);
   checks.at_least("batch_size", recipe.batch_size, 1);
   checks.fraction("label_smoothing", recipe.label_smoothing);

@@ -50,8 +50,9 @@ TEST_CASE("all mistakes of a recipe, where they are") {
         "r.textproto:1:1: epochs is 0, expected 1 or more [E0601]\n"
         "r.textproto:3:3: schedule.learning_rate is -1, expected a positive number [E0601]\n"
         "r.textproto:4:21: the number of transform.std is 2, expected as many as of transform.mean [E0601]\n"
-        "r.textproto:5:1: the data set has no test_labels [E0602]\n"
-        "r.textproto:6:1: Recipe has no field \"bach_size\" [E0102]\n"
+        "r.textproto:5:1: the data set has no test_labels, class_names [E0602]\n"
+        "  hint: a data set has all of them; a recipe without `dataset` trains on Fashion-MNIST\n"
+        "r.textproto:6:1: a recipe has no field \"bach_size\" [E0102]\n"
         "  hint: did you mean \"batch_size\"?\n");
 }
 
