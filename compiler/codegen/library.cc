@@ -1,7 +1,4 @@
 // compile_library and its relatives: the order of the steps, and what runs in a child.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -16,30 +13,6 @@
 
 namespace convoke {
 namespace {
-
-// A folder for intermediate files, gone at the end.
-class TemporaryDirectory {
- public:
-  static Result<TemporaryDirectory> make() {
-    std::error_code error;
-    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-    if (error) return unavailable("no folder for temporary files: " + error.message());
-    std::string path = parent / "convoke.XXXXXX";
-    if (!mkdtemp(path.data())) return unavailable("cannot make the folder " + path + " for temporary files");
-    return TemporaryDirectory(path);
-  }
-  TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 Status add_object(const std::string& name, std::string_view bytes, LinkInput& input) {
   input.objects.push_back(name);

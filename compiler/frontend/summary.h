@@ -1,4 +1,4 @@
-// A network at a glance, as torchinfo prints it: a row a layer with shapes, parameters and multiply-adds.
+// A network's layers as torchinfo counts them: shapes, parameters and multiply-adds.
 #pragma once
 
 #include <string>
@@ -26,7 +26,5 @@ struct ModelSummary {
 
 // Of an inference graph as import makes it.
 ModelSummary summarize(const Graph& graph);
-
-std::string print(const ModelSummary& summary);  // a table, the totals below
 
 }  // namespace convoke

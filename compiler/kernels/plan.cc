@@ -8,7 +8,6 @@
 namespace convoke {
 namespace {
 
-constexpr const char* kPrograms[] = {"prepare", "infer", "forward", "loss", "backward", "update"};
 constexpr const char* kArenas[] = {"parameters", "state",   "prepared",    "gradients",
                                    "moment0",    "moment1", "activations", "scalars"};
 
@@ -24,7 +23,7 @@ std::string print(const Plan& plan) {
   std::string text = fmt::format("plan {} capacity {}\n", plan.model, plan.capacity);
   int program = -1;
   for (const PlanRow& row : plan.rows) {
-    if (row.program != program) text += fmt::format("{}:\n", kPrograms[program = row.program]);
+    if (row.program != program) text += fmt::format("{}:\n", core::kProgramNames[program = row.program]);
     const PlanKernel& kernel = plan.kernels[row.kernel];
     const std::string knobs = to_string(kernel.instance.knobs);
     text += fmt::format("  {}  [kernel {}: {}{}{}]\n", row.name, row.kernel, kernel.instance.template_name,

@@ -93,4 +93,18 @@ Status make_directories(const std::string& path) {
   return ok_status();
 }
 
+Result<TemporaryDirectory> TemporaryDirectory::make() {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+  if (error) return unavailable("no folder for temporary files: " + error.message());
+  std::string path = parent / "convoke.XXXXXX";
+  if (!::mkdtemp(path.data())) return unavailable("cannot make the folder " + path + " for temporary files");
+  return TemporaryDirectory(path);
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
 }  // namespace convoke

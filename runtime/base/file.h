@@ -17,4 +17,18 @@ Status write_file_atomic(const std::string& path, std::string_view bytes);
 // Makes `path` and its parents; an existing directory is fine.
 Status make_directories(const std::string& path);
 
+// A folder for intermediate files under the system's temporary folder, gone at the end.
+class TemporaryDirectory {
+ public:
+  static Result<TemporaryDirectory> make();
+  TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
+  ~TemporaryDirectory();
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
 }  // namespace convoke

@@ -11,6 +11,8 @@ namespace convoke::core {
 
 constexpr int kMaxRank = 6;
 
+inline constexpr const char* kProgramNames[] = {"prepare", "infer", "forward", "loss", "backward", "update"};
+
 // parameters, state, prepared: in the weights object. The rest: in the context (gradients and moments only when
 // training).
 enum Arena : uint8_t {

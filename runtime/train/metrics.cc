@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <sstream>
 
+#include "runtime/io/table.h"
+
 namespace convoke {
 namespace {
 
@@ -26,29 +28,10 @@ bool take(std::string_view* line, Number* value) {
   return true;
 }
 
-// Columns that a terminal shows for UTF-8 text of one column a character.
-size_t columns(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string padded(const std::string& text, size_t width) {
-  return text + std::string(width > columns(text) ? width - columns(text) : 0, ' ');
-}
-
-std::string aligned_right(const std::string& text, size_t width) {
-  return std::string(width > columns(text) ? width - columns(text) : 0, ' ') + text;
-}
-
 std::string percent(double fraction) {
   char text[16];
   std::snprintf(text, sizeof text, "%.1f%%", 100 * fraction);
   return text;
-}
-
-size_t name_width(const Evaluation& evaluation) {
-  size_t width = 5;
-  for (const std::string& name : evaluation.class_names) width = std::max(width, columns(name));
-  return width;
 }
 
 }  // namespace
@@ -106,33 +89,26 @@ std::vector<ClassMetrics> class_metrics(const Evaluation& evaluation) {
 }
 
 std::string format_class_table(const Evaluation& evaluation) {
-  const size_t width = name_width(evaluation);
-  std::string text = padded("class", width) + "  samples  recall  precision  most often taken for\n";
+  std::vector<TableRow> rows = {{"class", "samples", "recall", "precision", "most often taken for"}};
   for (const ClassMetrics& row : class_metrics(evaluation)) {
-    text += padded(row.name, width) + "  " + aligned_right(std::to_string(row.samples), 7) + "  " +
-            aligned_right(percent(row.recall), 6) + "  " + aligned_right(percent(row.precision), 9) + "  " +
-            row.confused_with + "\n";
+    rows.push_back(
+        {row.name, std::to_string(row.samples), percent(row.recall), percent(row.precision), row.confused_with});
   }
-  return text;
+  return format_table("lrrrl", rows);
 }
 
 std::string format_confusion_table(const Evaluation& evaluation) {
-  const size_t names = name_width(evaluation) + 3;  // and the number before it
-  size_t cell = 4;
-  for (int64_t count : evaluation.confusion) cell = std::max(cell, std::to_string(count).size());
-  std::string text = padded("true \\ predicted", std::max<size_t>(names, 16));
-  for (int64_t c = 0; c < evaluation.classes(); ++c) text += " " + aligned_right(std::to_string(c), cell);
-  text += "\n";
+  std::vector<TableRow> rows = {{"true \\ predicted"}};
+  for (int64_t c = 0; c < evaluation.classes(); ++c) rows[0].push_back(std::to_string(c));
   for (int64_t truth = 0; truth < evaluation.classes(); ++truth) {
-    const std::string label = std::to_string(truth) + " " + evaluation.class_names[static_cast<size_t>(truth)];
-    text += padded(label, std::max<size_t>(names, 16));
+    TableRow row = {std::to_string(truth) + " " + evaluation.class_names[static_cast<size_t>(truth)]};
     for (int64_t c = 0; c < evaluation.classes(); ++c) {
       const int64_t count = evaluation.at(truth, c);
-      text += " " + aligned_right(count ? std::to_string(count) : "\u00b7", cell);
+      row.push_back(count ? std::to_string(count) : "\u00b7");
     }
-    text += "\n";
+    rows.push_back(std::move(row));
   }
-  return text;
+  return format_table("l" + std::string(static_cast<size_t>(evaluation.classes()), 'r'), rows);
 }
 
 }  // namespace convoke

@@ -1,0 +1,206 @@
+// convoke bench: the median time of a call, and where it goes by kernel.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <numeric>
+
+#include "compiler/driver/model_arguments.h"
+#include "compiler/driver/output.h"
+#include "compiler/driver/verb.h"
+#include "runtime/base/file.h"
+#include "runtime/core/plan.h"
+#include "runtime/io/table.h"
+#include "runtime/train/library.h"
+
+namespace convoke {
+namespace {
+
+struct Arguments {
+  ModelArguments model;
+  int32_t threads = 0;
+  bool train = false, json = false;
+  double seconds = 2;
+};
+
+using Clock = std::chrono::steady_clock;
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// One call of a library after the other: inference, or a whole training step.
+class Workload {
+ public:
+  static Result<Workload> make(const Library& library, int32_t n, int32_t threads, bool train) {
+    ASSIGN_OR_RETURN(Weights weights, create_weights(library));
+    library.table().weights_initialize(weights.get(), 1);
+    ASSIGN_OR_RETURN(Context context, create_context(library, weights.get(), {.training = train, .threads = threads}));
+    return Workload(library, std::move(weights), std::move(context), n, train);
+  }
+
+  Status step() {
+    convoke_error error{};
+    const convoke_library& table = library_.table();
+    std::vector<const void*> inputs;
+    for (const std::vector<float>& input : inputs_) inputs.push_back(input.data());
+    if (!train_) return status(table.infer(context_.get(), n_, inputs.data(), nullptr, &error), error);
+    RETURN_IF_ERROR(status(
+        table.forward_backward(context_.get(), n_, inputs.data(), labels_.data(), nullptr, nullptr, &error), error));
+    // So small a rate that thousands of steps on one batch of noise stay finite.
+    const convoke_update update{.learning_rate = 1e-6f, .step = ++steps_};
+    return status(table.update(context_.get(), &update, nullptr, &error), error);
+  }
+
+  convoke_context* context() { return context_.get(); }
+
+ private:
+  Workload(const Library& library, Weights weights, Context context, int32_t n, bool train)
+      : library_(library), weights_(std::move(weights)), context_(std::move(context)), n_(n), train_(train) {
+    const convoke_model& model = library.model();
+    for (int32_t i = 0; i < model.input_count; ++i) {
+      std::vector<float>& input = inputs_.emplace_back(static_cast<size_t>(n * model.inputs[i].elems));
+      for (size_t k = 0; k < input.size(); ++k) input[k] = static_cast<float>((k * 2654435761u) % 1000) / 500 - 1;
+    }
+    for (int32_t i = 0; i < n; ++i) labels_.push_back(i % std::max(model.class_count, 1));
+  }
+
+  static Status status(int32_t code, const convoke_error& error) {
+    return code == CONVOKE_OK ? ok_status() : library_status(error);
+  }
+
+  Library library_;
+  Weights weights_;
+  Context context_;
+  int32_t n_;
+  bool train_;
+  std::vector<std::vector<float>> inputs_;
+  std::vector<int32_t> labels_;
+  int64_t steps_ = 0;
+};
+
+struct RowTime {
+  const convoke_row* row;
+  double ms;  // a call of it
+};
+
+struct Measured {
+  double median_ms, least_ms;
+  int64_t calls;
+  std::vector<RowTime> rows;  // in order; those that ran
+};
+
+Result<Measured> measure(const Library& library, Workload& workload, double seconds) {
+  constexpr int kWarmUps = 3;
+  constexpr size_t kFewestCalls = 5;
+  for (int i = 0; i < kWarmUps; ++i) RETURN_IF_ERROR(workload.step());
+  std::vector<double> times;
+  const auto begin = Clock::now();
+  while (times.size() < kFewestCalls || milliseconds_since(begin) < 1000 * seconds) {
+    const auto start = Clock::now();
+    RETURN_IF_ERROR(workload.step());
+    times.push_back(milliseconds_since(start));
+  }
+  std::ranges::sort(times);
+  Measured measured{times[times.size() / 2], times[0], static_cast<int64_t>(times.size()), {}};
+
+  // Apart from the timing above, which it would disturb.
+  const convoke_library& table = library.table();
+  table.profile(workload.context(), 1);
+  const int64_t profiled = std::clamp<int64_t>(measured.calls / 4, 3, 1000);
+  for (int64_t i = 0; i < profiled; ++i) RETURN_IF_ERROR(workload.step());
+  std::vector<uint64_t> ns(library.model().row_count), calls(ns.size());
+  table.profile_read(workload.context(), ns.data(), calls.data());
+  for (size_t r = 0; r < ns.size(); ++r) {
+    if (calls[r] == 0) continue;
+    measured.rows.push_back(
+        {&library.model().rows[r], static_cast<double>(ns[r]) / static_cast<double>(calls[r]) / 1e6});
+  }
+  return measured;
+}
+
+double total_ms(const std::vector<RowTime>& rows) {
+  return std::accumulate(rows.begin(), rows.end(), 0.0, [](double sum, const RowTime& row) { return sum + row.ms; });
+}
+
+double giga_per_second(int64_t per_sample, int64_t per_call, int64_t n, double ms) {
+  return static_cast<double>(per_sample * n + per_call) / ms / 1e6;
+}
+
+Json measured_json(const Measured& measured, const Library& library, const Arguments& arguments, int64_t n,
+                   int32_t threads) {
+  Json kernels = Json::array();
+  const double total = total_ms(measured.rows);
+  for (const auto& [row, ms] : measured.rows) {
+    kernels.push_back({{"program", core::kProgramNames[row->program]},
+                       {"name", row->name},
+                       {"schedule", row->schedule},
+                       {"ms", ms},
+                       {"share", ms / total},
+                       {"gflops", giga_per_second(row->flops_per_sample, row->flops_per_call, n, ms)},
+                       {"gigabytes_per_second", giga_per_second(row->bytes_per_sample, row->bytes_per_call, n, ms)}});
+  }
+  Json json = {{"model", library.model().name},
+               {"target", library.model().target},
+               {"batch", n},
+               {"threads", threads},
+               {"training", arguments.train},
+               {"calls", measured.calls},
+               {"median_ms", measured.median_ms},
+               {"min_ms", measured.least_ms}};
+  json["images_per_second"] = 1000 * static_cast<double>(n) / measured.median_ms;
+  json["kernels"] = std::move(kernels);
+  return json;
+}
+
+void print_measured(const Measured& measured, const Library& library, const Arguments& arguments, int64_t n,
+                    int32_t threads) {
+  std::vector<TableRow> rows = {{"", "kernel", "schedule", "ms", "share", "GFLOP/s", "GB/s"}, {}};
+  const double total = total_ms(measured.rows);
+  for (const auto& [row, ms] : measured.rows) {
+    rows.push_back({core::kProgramNames[row->program], row->name, row->schedule, fmt::format("{:.4f}", ms),
+                    fmt::format("{:.1f} %", 100 * ms / total),
+                    fmt::format("{:.1f}", giga_per_second(row->flops_per_sample, row->flops_per_call, n, ms)),
+                    fmt::format("{:.1f}", giga_per_second(row->bytes_per_sample, row->bytes_per_call, n, ms))});
+  }
+  fmt::print("{}\n", format_table("lllrrrr", rows));
+  fmt::print("{} for {}, batch {}, {} threads, {}: median {:.4f} ms, least {:.4f} ms of {} calls; {:.0f} images/s\n",
+             library.model().name, library.model().target, n, threads, arguments.train ? "training step" : "inference",
+             measured.median_ms, measured.least_ms, measured.calls, 1000 * static_cast<double>(n) / measured.median_ms);
+}
+
+Result<ExitCode> run(const Arguments& arguments) {
+  ASSIGN_OR_RETURN(ModelOptions options, resolve(arguments.model, 1));
+  options.training = arguments.train;
+  ASSIGN_OR_RETURN(const TemporaryDirectory directory, TemporaryDirectory::make());
+  ASSIGN_OR_RETURN(const CompiledLibrary compiled, compile_model(options, {.output_directory = directory.path(),
+                                                                           .cache_directory = user_cache_directory(),
+                                                                           .progress = compile_progress()}));
+  ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
+  const auto n = static_cast<int32_t>(options.batch);
+  const int32_t threads = resolve_threads(arguments.threads);
+  ASSIGN_OR_RETURN(Workload workload, Workload::make(library, n, threads, arguments.train));
+  ASSIGN_OR_RETURN(const Measured measured, measure(library, workload, arguments.seconds));
+  if (arguments.json) {
+    print_json(measured_json(measured, library, arguments, n, threads));
+  } else {
+    print_measured(measured, library, arguments, n, threads);
+  }
+  return 0;
+}
+
+}  // namespace
+
+VerbRun bench_verb(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_compile_arguments(app, arguments->model);
+  app.add_option("--threads", arguments->threads, "Threads; default: one a core")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
+  app.add_flag("--train", arguments->train, "Time training steps: forward, loss, backward, update");
+  app.add_option("--seconds", arguments->seconds, "How long to measure")->check(CLI::Range(0.01, 3600.0));
+  app.add_flag("--json", arguments->json, "Report as JSON");
+  return [arguments] { return run(*arguments); };
+}
+
+}  // namespace convoke
