@@ -53,15 +53,28 @@ const convoke_library* compile_and_open(const std::string& name, const CompileRe
   const std::string library_error = library.ok() ? "" : library.status().message();
   INFO(library_error);
   REQUIRE(library.ok());
+  return open_library(library->library_path, name);
+}
 
-  void* handle = dlopen(library->library_path.c_str(), RTLD_NOW | RTLD_LOCAL);
+const convoke_library* open_library(const std::string& path, const std::string& model) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   REQUIRE(handle != nullptr);
-  const std::string symbol = c_identifier(name) + "_library";
+  const std::string symbol = c_identifier(model) + "_library";
   auto* entry = reinterpret_cast<const convoke_library* (*)()>(dlsym(handle, symbol.c_str()));
   const bool found = entry != nullptr;
   REQUIRE(found);
   REQUIRE(entry()->abi_version == CONVOKE_ABI_VERSION);
   return entry();
+}
+
+const convoke_library* compile_and_open(const PlannedModel& planned, const std::string& folder) {
+  const std::string build = CONVOKE_BINARY_DIR;
+  const auto library = compile_planned(
+      planned, {.output_directory = build + "/e2e/" + folder, .cache_directory = build + "/e2e/kernels"});
+  const std::string error = library.ok() ? "" : library.status().message();
+  INFO(error);
+  REQUIRE(library.ok());
+  return open_library(library->library_path, planned.description.name);
 }
 
 Session::Session(const convoke_library* library, const Environment& sources, int training, int threads)
@@ -84,7 +97,8 @@ Session::~Session() {
   library_->weights_destroy(weights_);
 }
 
-std::vector<std::vector<float>> Session::infer(const Tensor& images) {
+template <typename Call>
+std::vector<std::vector<float>> Session::outputs_of(Call call, const Tensor& images) {
   const std::vector<float> pixels = floats(images);
   std::vector<std::vector<float>> outputs;
   std::vector<void*> pointers;
@@ -94,9 +108,13 @@ std::vector<std::vector<float>> Session::infer(const Tensor& images) {
   for (auto& output : outputs) pointers.push_back(output.data());
   const void* inputs[] = {pixels.data()};
   convoke_error error = {};
-  require_ok(library_->infer(context_, static_cast<int32_t>(images.dim(0)), inputs, pointers.data(), &error), error);
+  require_ok(call(context_, static_cast<int32_t>(images.dim(0)), inputs, pointers.data(), &error), error);
   return outputs;
 }
+
+std::vector<std::vector<float>> Session::infer(const Tensor& images) { return outputs_of(library_->infer, images); }
+
+std::vector<std::vector<float>> Session::forward(const Tensor& images) { return outputs_of(library_->forward, images); }
 
 convoke_metrics Session::forward_backward(const Tensor& images, const Tensor& labels, const convoke_step* step) {
   const std::vector<float> pixels = floats(images);

@@ -7,6 +7,7 @@
 
 #include "compiler/autodiff/differentiate.h"
 #include "compiler/autodiff/update.h"
+#include "compiler/driver/compile_model.h"
 #include "compiler/ops/interpreter.h"
 #include "runtime/core/convoke.h"
 
@@ -23,6 +24,12 @@ struct CompileRequest {
 // error.
 const convoke_library* compile_and_open(const std::string& name, const CompileRequest& request);
 
+// The same from what the driver planned; into `folder` of the build directory, with its cache of kernels.
+const convoke_library* compile_and_open(const PlannedModel& planned, const std::string& folder);
+
+// Opened until the process ends.
+const convoke_library* open_library(const std::string& path, const std::string& model);
+
 // A context of a library with weights from `sources`, by the tensors' names.
 class Session {
  public:
@@ -33,11 +40,15 @@ class Session {
 
   std::vector<std::vector<float>> infer(const Tensor& images);
   convoke_metrics forward_backward(const Tensor& images, const Tensor& labels, const convoke_step* step = nullptr);
+  std::vector<std::vector<float>> forward(const Tensor& images);  // in training mode
   void update(float learning_rate, int64_t step);
-  std::vector<float> weight(int index) const;
+  std::vector<float> weight(int index) const;  // or, behind the parameters, state
   std::vector<float> gradient(int index) const;
 
  private:
+  template <typename Call>
+  std::vector<std::vector<float>> outputs_of(Call call, const Tensor& images);
+
   const convoke_library* library_;
   convoke_weights* weights_ = nullptr;
   convoke_context* context_ = nullptr;

@@ -1,0 +1,68 @@
+#include "tests/e2e/reference.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace convoke {
+namespace {
+
+std::vector<std::string> parameter_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes) {
+    if (node.op == "parameter") names.push_back(graph.values[node.results[0]].name);
+  }
+  return names;
+}
+
+}  // namespace
+
+ReferenceTrainer::ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights)
+    : training_(training), parameters_(parameter_names(training)), sources_(std::move(weights)) {
+  sources_["loss_scale"].data = {1};
+  sources_["accumulate"].data = {0};
+  for (const std::string& name : parameters_) sources_[name + ".grad"] = Tensor(sources_.at(name).dims);
+  const int64_t elems = flat("").elems();
+  update_ = update_graph(optimizer, elems);
+  for (const Value& value : update_.values) {
+    if (update_.nodes[value.node].op == "state") update_sources_[value.name] = Tensor({elems});
+  }
+}
+
+Tensor ReferenceTrainer::flat(const std::string& suffix) const {
+  std::vector<double> all;
+  for (const std::string& name : parameters_) {
+    const std::vector<double>& data = sources_.at(name + suffix).data;
+    all.insert(all.end(), data.begin(), data.end());
+  }
+  Tensor tensor({static_cast<int64_t>(all.size())});
+  tensor.data = std::move(all);
+  return tensor;
+}
+
+Environment ReferenceTrainer::forward_backward(const Tensor& images, const Tensor& labels) {
+  for (const Node& node : training_.nodes) {
+    const Value& value = training_.values[node.results[0]];
+    if (node.op == "input" && value.type.rank() > 1) sources_[value.name] = images;
+  }
+  sources_["labels"] = labels;
+  Environment values = interpret(training_, sources_);
+  apply_stores(training_, values, sources_);
+  return values;
+}
+
+void ReferenceTrainer::update(double learning_rate, int64_t step) {
+  update_sources_["parameters"] = flat("");
+  update_sources_["gradients"] = flat(".grad");
+  update_sources_["learning_rate"].data = {learning_rate};
+  update_sources_["gradient_scale"].data = {1};
+  update_sources_["step"].data = {static_cast<double>(step)};
+  apply_stores(update_, interpret(update_, update_sources_), update_sources_);
+  auto next = update_sources_.at("parameters").data.begin();
+  for (const std::string& name : parameters_) {
+    std::vector<double>& data = sources_.at(name).data;
+    std::copy_n(next, data.size(), data.begin());
+    next += static_cast<std::ptrdiff_t>(data.size());
+  }
+}
+
+}  // namespace convoke

@@ -1,0 +1,30 @@
+// Training by the reference interpreter, in double: what compiled libraries are compared with.
+#pragma once
+
+#include "compiler/autodiff/update.h"
+#include "compiler/ops/interpreter.h"
+
+namespace convoke {
+
+class ReferenceTrainer {
+ public:
+  // `training`: a graph of differentiate(); `weights`: tensors of its parameters and states.
+  ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights);
+
+  // All values of the graph. The running statistics are stored, and the gradients kept for update().
+  Environment forward_backward(const Tensor& images, const Tensor& labels);
+  void update(double learning_rate, int64_t step);
+
+  // Parameters, states, gradients under their names of the graph.
+  const Environment& sources() const { return sources_; }
+
+ private:
+  Tensor flat(const std::string& suffix) const;
+
+  const Graph& training_;
+  Graph update_;
+  std::vector<std::string> parameters_;  // in the graph's order, which is that of the update's flat arenas
+  Environment sources_, update_sources_;
+};
+
+}  // namespace convoke

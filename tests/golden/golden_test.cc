@@ -1,0 +1,163 @@
+// The zoo's models as the driver compiles them, against PyTorch in float64 (make.py).
+#include "tests/golden/golden.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "compiler/ops/op.h"
+#include "tests/e2e/library.h"
+#include "tests/e2e/reference.h"
+#include "tests/golden/formula.h"
+
+namespace convoke {
+namespace {
+
+constexpr OptimizerOptions kSgd = {.kind = OptimizerOptions::kSgd, .momentum = 0.9, .weight_decay = 5e-4};
+constexpr OptimizerOptions kAdam = {.kind = OptimizerOptions::kAdam};
+
+PlannedModel plan(ModelOptions options) {
+  options.model = "model_defs/models/" + options.model + ".textproto";
+  Result<PlannedModel> planned = plan_model(options);
+  const std::string error = planned.ok() ? "" : planned.status().message();
+  INFO(error);
+  REQUIRE(planned.ok());
+  return *std::move(planned);
+}
+
+// Batches of the model's size, by the formula.
+struct Data {
+  uint64_t seed;
+  std::vector<int64_t> dims;
+  uint64_t classes;
+  Tensor images(int index) const { return make_images(seed, index, dims); }
+  Tensor labels(int index) const { return make_labels(seed, index, dims[0], classes); }
+};
+
+void check_gradients(const Golden& golden, const Session& session, const convoke_model& model, double tolerance) {
+  for (int i = 0; i < model.parameter_count; ++i) {
+    check_golden(golden, "gradient/" + std::string(model.parameters[i].name), session.gradient(i), tolerance);
+  }
+}
+
+void check_states(const Golden& golden, const Session& session, const convoke_model& model, double tolerance) {
+  for (int i = 0; i < model.state_count; ++i) {
+    const std::string name = "after/" + std::string(model.states[i].name);
+    check_golden(golden, name, session.weight(model.parameter_count + i), tolerance);
+  }
+}
+
+// Logits in both modes, loss, gradients, running statistics.
+void check_first_step(const Golden& golden, Session& session, const convoke_model& model, const Data& data,
+                      double tolerance) {
+  check_golden(golden, "logits/evaluation", session.infer(data.images(0))[0], tolerance);
+  const convoke_metrics metrics = session.forward_backward(data.images(0), data.labels(0));
+  check_golden(golden, "loss", std::vector{metrics.loss}, tolerance);
+  check_gradients(golden, session, model, tolerance);
+  check_states(golden, session, model, tolerance);
+  check_golden(golden, "logits/training", session.forward(data.images(0))[0], tolerance);
+}
+
+// The losses of `steps` steps, going round `batches` batches.
+std::vector<double> losses(int steps, int batches, float learning_rate, Session& session, const Data& data) {
+  std::vector<double> losses;
+  for (int step = 0; step < steps; ++step) {
+    losses.push_back(session.forward_backward(data.images(step % batches), data.labels(step % batches)).loss);
+    session.update(learning_rate, step + 1);
+  }
+  return losses;
+}
+
+std::vector<double> losses(int steps, int batches, float learning_rate, ReferenceTrainer& reference, const Data& data) {
+  std::vector<double> losses;
+  for (int step = 0; step < steps; ++step) {
+    const Environment values = reference.forward_backward(data.images(step % batches), data.labels(step % batches));
+    losses.push_back(values.at("loss").data[0]);
+    reference.update(learning_rate, step + 1);
+  }
+  return losses;
+}
+
+struct LeNetCurve {
+  const char* name;
+  OptimizerOptions optimizer;
+  float learning_rate;
+};
+const std::vector<LeNetCurve> kLeNetCurves = {{"losses/sgd", kSgd, 0.01f}, {"losses/adam", kAdam, 0.001f}};
+
+TEST_CASE("LeNet by the reference interpreter") {
+  constexpr double kTolerance = 1e-6;  // float32's rounding of the learning rate, and the files' 9 digits
+  const Golden golden = read_golden("lenet");
+  const PlannedModel planned = plan({.model = "lenet"});
+  const Data data = {golden.seed, {6, 28, 28, 1}, 10};
+  Environment sources = make_weights(planned.inference, golden.seed);
+  sources["input"] = data.images(0);
+  check_golden(golden, "logits/evaluation", interpret(planned.inference, sources).at("fc3").data, kTolerance);
+  const Environment weights = make_weights(planned.training, golden.seed);
+  ReferenceTrainer first(planned.training, kSgd, weights);
+  const Environment values = first.forward_backward(data.images(0), data.labels(0));
+  check_golden(golden, "loss", values.at("loss").data, kTolerance);
+  for (const TensorDescription& parameter : planned.description.parameters) {
+    const Tensor& gradient = first.sources().at(parameter.name + ".grad");
+    check_golden(golden, "gradient/" + parameter.name, gradient.data, kTolerance);
+  }
+  for (const LeNetCurve& curve : kLeNetCurves) {
+    ReferenceTrainer trainer(planned.training, curve.optimizer, weights);
+    check_golden(golden, curve.name, losses(20, 4, curve.learning_rate, trainer, data), kTolerance);
+  }
+}
+
+TEST_CASE("LeNet: logits, loss, gradients, 20 steps of SGD and of Adam") {
+  constexpr double kTolerance = 1e-4;
+  const Golden golden = read_golden("lenet");
+  for (const LeNetCurve& curve : kLeNetCurves) {
+    const PlannedModel planned = plan({.model = "lenet", .batch = 8, .optimizer = curve.optimizer});
+    const convoke_library* library = compile_and_open(planned, std::string("golden_lenet_") + (curve.name + 7));
+    const Data data = {golden.seed, {6, 28, 28, 1}, 10};
+    const Environment weights = make_weights(planned.training, golden.seed);
+    Session first(library, weights, 1, 2);
+    check_first_step(golden, first, *library->model, data, kTolerance);
+    Session session(library, weights, 1, 2);
+    check_golden(golden, curve.name, losses(20, 4, curve.learning_rate, session, data), kTolerance);
+  }
+}
+
+TEST_CASE("resnet18_small: logits in both modes, loss, gradients, running statistics, 10 steps") {
+  constexpr double kTolerance = 1e-3;
+  const Golden golden = read_golden("resnet18_small");
+  const PlannedModel planned = plan({.model = "resnet18_small", .batch = 4, .optimizer = kSgd});
+  const convoke_library* library = compile_and_open(planned, "golden_resnet18_small");
+  const Data data = {golden.seed, {3, 28, 28, 1}, 10};
+  const Environment weights = make_weights(planned.training, golden.seed);
+  Session first(library, weights, 1, 2);
+  check_first_step(golden, first, *library->model, data, kTolerance);
+  Session session(library, weights, 1, 2);
+  check_golden(golden, "losses/sgd", losses(10, 2, 0.001f, session, data), kTolerance);
+}
+
+TEST_CASE("torchvision's resnet18: parameter count, evaluation at 224x224, a training step at 64x64") {
+  constexpr double kTolerance = 1e-3;
+  const Golden golden = read_golden("resnet18");
+  {
+    const PlannedModel planned = plan({.model = "resnet18", .batch = 2, .training = false});
+    double parameters = 0;
+    for (const TensorDescription& parameter : planned.description.parameters) parameters += parameter.type.elems();
+    check_golden(golden, "parameters", std::vector<double>{parameters}, 0);
+    const convoke_library* library = compile_and_open(planned, "golden_resnet18");
+    const Data data = {golden.seed, {2, 224, 224, 3}, 1000};
+    Session session(library, make_weights(planned.inference, golden.seed), 0, 2);
+    check_golden(golden, "logits/224x224", session.infer(data.images(0))[0], kTolerance);
+  }
+  const PlannedModel planned =
+      plan({.model = "resnet18", .input = {.input_height = 64, .input_width = 64}, .batch = 2, .optimizer = kSgd});
+  const convoke_library* library = compile_and_open(planned, "golden_resnet18_64x64");
+  const Data data = {golden.seed, {2, 64, 64, 3}, 1000};
+  Session session(library, make_weights(planned.training, golden.seed), 1, 2);
+  check_first_step(golden, session, *library->model, data, kTolerance);
+  session.update(0.01f, 1);
+  for (int i = 0; i < library->model->parameter_count; ++i) {
+    check_golden(golden, "after/" + std::string(library->model->parameters[i].name), session.weight(i), kTolerance);
+  }
+}
+
+}  // namespace
+}  // namespace convoke
