@@ -102,4 +102,11 @@ int run_all(int argc, char** argv) {
 }  // namespace
 }  // namespace convoke::bench
 
-int main(int argc, char** argv) { return convoke::bench::run_all(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return convoke::bench::run_all(argc, argv);
+  } catch (const Halide::Error& error) {
+    std::fputs(error.what(), stderr);
+    return 1;
+  }
+}
