@@ -84,7 +84,10 @@ Sums sum_pieces(const Problem& problem, int64_t longest) {
 
 void schedule_tile(Func tile, const RDom& r, const Shape& s, int unroll) {
   const Var l = tile.args()[0], n = tile.args()[3];
-  tile.bound_extent(l, s.lanes * s.vectors).bound_extent(n, s.rows).store_in(MemoryType::Register);
+  tile.bound_extent(l, s.lanes * s.vectors)
+      .bound_extent(tile.args()[1], 1)
+      .bound_extent(n, s.rows)
+      .store_in(MemoryType::Register);
   tile.vectorize(l, s.lanes).unroll(l).unroll(n);
   tile.update().reorder(l, n, r.x, r.y, r.z).vectorize(l, s.lanes).unroll(l).unroll(n).unroll(r.x, unroll);
 }
@@ -112,7 +115,10 @@ void schedule_chains(Chains& chains, const Shape& s) {
   Func& acc = chains.acc;
   const RDom& r = chains.r;
   const Var l = acc.args()[0], chain = acc.args()[1];
-  acc.bound_extent(l, s.lanes * s.vectors).bound_extent(chain, chains.count).store_in(MemoryType::Register);
+  acc.bound_extent(l, s.lanes * s.vectors)
+      .bound_extent(chain, chains.count)
+      .bound_extent(acc.args()[2], 1)
+      .store_in(MemoryType::Register);
   acc.vectorize(l, s.lanes).unroll(l).unroll(chain);
   acc.update().reorder(l, chain, r.x, r.y, r.z).vectorize(l, s.lanes).unroll(l).unroll(chain);
 }
@@ -149,8 +155,8 @@ std::vector<Func> build(Body& body, const Linear& linear, const Knobs& knobs, co
   Var co("co"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
   out.bound(oo, 0, static_cast<int>(linear.out)).split(oo, co, ci, block, tail_of(linear.out, block));
   out.vectorize(ci, s.lanes).unroll(ci);
-  // Both have a loop `row`, at which what they need is computed.
-  out.specialize(is_few).split(on, row, ni, 1).reorder(ci, ni, row, co).parallel(co);
+  // Both forms have a loop `row`, where what the other one needs is computed under a condition that never holds.
+  out.specialize(is_few).split(on, row, ni, 1).reorder(ci, ni, row, co).never_partition(row).parallel(co);
   out.split(on, no, ni, s.task_rows, TailStrategy::GuardWithIf)
       .split(ni, row, ni, s.rows, TailStrategy::GuardWithIf)
       .reorder(ci, ni, row, co, no)
