@@ -31,7 +31,8 @@ function(convoke_test name)
     target_precompile_headers(${name} REUSE_FROM convoke_halide_header)
   endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
+  # Programs that compile share their kernels, apart from the user's.
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache")
 endfunction()
 
 # While folders are still missing.

@@ -1,6 +1,6 @@
-/* Classifies an image with a generated library: classify IMAGE [WEIGHTS]. IMAGE: raw 8-bit pixels of the input's size,
- * HWC. WEIGHTS: raw f32, all parameters and running statistics one after another in PyTorch's layouts; without it they
- * are random. cc classify.c -Ibuild/lenet -Lbuild/lenet -l:lenet.so -o classify */
+/* Classifies an image with a library compiled from a recipe: classify IMAGE WEIGHTS. IMAGE: 8-bit pixels of the input's
+ * size, HWC. WEIGHTS: weights.safetensors of a run, whose tensors lie behind the header in the model's order.
+ *   cc classify.c -Iruns/NAME runs/NAME/lenet.so -Wl,-rpath,$PWD/runs/NAME -o classify */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,26 +15,26 @@ int main(int argc, char** argv) {
   const convoke_model* model = lib->model;
   convoke_weights* weights;
   convoke_context* context;
-  convoke_error error = {0, "usage: classify IMAGE [WEIGHTS]"};
-  check(argc < 2, error.message);
+  convoke_error error;
+  check(argc != 3, "usage: classify IMAGE WEIGHTS");
   check(lib->weights_create(&weights, &error), error.message);
-  lib->weights_initialize(weights, 1);
-  FILE* file = argc > 2 ? fopen(argv[2], "rb") : NULL;
-  check(argc > 2 && !file, "cannot open the weights");
-  for (int i = 0; file && i < model->parameter_count + model->state_count; ++i) {
-    int64_t elems =
-        (i < model->parameter_count ? model->parameters[i] : model->states[i - model->parameter_count]).elems;
-    float* data = malloc((size_t)elems * sizeof *data);
-    check(!data || fread(data, sizeof *data, (size_t)elems, file) != (size_t)elems, "the weights end early");
-    check(lib->weights_set(weights, i, data, elems, &error), error.message), free(data);
+  uint64_t header_bytes;
+  FILE* file = fopen(argv[2], "rb");
+  check(!file || fread(&header_bytes, 8, 1, file) != 1, "cannot read the weights");
+  fseek(file, (long)header_bytes, SEEK_CUR);
+  for (int i = 0; i < model->parameter_count + model->state_count; ++i) {
+    const convoke_tensor* tensor =
+        i < model->parameter_count ? &model->parameters[i] : &model->states[i - model->parameter_count];
+    float* data = malloc((size_t)tensor->elems * sizeof *data);
+    check(!data || fread(data, (size_t)tensor->elems * sizeof *data, 1, file) != 1, "the weights end early");
+    check(lib->weights_set(weights, i, data, tensor->elems, &error), error.message), free(data);
   }
-  check(lib->context_create(weights, NULL, &context, &error), error.message);
   unsigned char pixels[LENET_INPUT_ELEMS];
-  float x[LENET_INPUT_ELEMS], y[LENET_OUTPUT_ELEMS];
+  float logits[LENET_OUTPUT_ELEMS];
   check(!(file = fopen(argv[1], "rb")) || fread(pixels, sizeof pixels, 1, file) != 1, "cannot read the image");
-  for (int i = 0; i < LENET_INPUT_ELEMS; ++i) x[i] = (float)pixels[i] / 255.0f;
-  check(lib->infer(context, 1, (const void*[]){x}, (void*[]){y}, &error), error.message);
+  check(lib->context_create(weights, NULL, &context, &error), error.message);
+  check(lib->infer_image(context, 1, pixels, (void*[]){logits}, &error), error.message);
   int best = 0;
-  for (int i = 1; i < LENET_OUTPUT_ELEMS; ++i) best = y[i] > y[best] ? i : best;
-  printf("class %d, logit %.4f\n", best, y[best]);
+  for (int i = 1; i < LENET_OUTPUT_ELEMS; ++i) best = logits[i] > logits[best] ? i : best;
+  printf("%s, logit %.4f\n", model->class_names[best], logits[best]);
 }
