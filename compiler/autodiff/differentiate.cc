@@ -27,7 +27,7 @@ class Differentiator {
     for (auto node = static_cast<NodeId>(forward_.nodes.size()) - 1; node >= 0; --node) {
       RETURN_IF_ERROR(differentiate_node(node));
     }
-    store_gradients();
+    if (!store_gradients()) return invalid_argument("no parameter is left to train");
     return std::move(builder_).take();
   }
 
@@ -97,7 +97,7 @@ class Differentiator {
   }
 
   // In the parameters' order, behind the backward pass: an accumulate fuses into the kernel that makes its gradient.
-  void store_gradients() {
+  bool store_gradients() {
     const ValueId flag = builder_.input("accumulate", f32({}));
     for (const Node& node : forward_.nodes) {
       if (node.op != "parameter" || gradients_[node.results[0]] == kNoValue) continue;
@@ -107,6 +107,7 @@ class Differentiator {
           builder_.add1(name(parameter) + ".accumulated", "accumulate", {state, gradients_[parameter], flag});
       builder_.store(state, sum);
     }
+    return builder_.graph().stores.size() > forward_.stores.size();
   }
 
   const std::string& name(ValueId value) const { return forward_.values[value].name; }

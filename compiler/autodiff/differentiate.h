@@ -22,7 +22,7 @@ struct TrainingOptions {
 //              accumulate ? old + gradient : gradient
 //   outputs    the forward graph's, then loss and accuracy
 // and keeps the forward graph's stores. Errors: an output that is no f32[n,k]; an op without derivative on a path to a
-// parameter.
+// parameter; nothing to train.
 Result<Graph> differentiate(const Graph& forward, const TrainingOptions& options);
 
 }  // namespace convoke

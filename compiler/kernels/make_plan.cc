@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "compiler/kernels/activations.h"
 #include "runtime/base/check.h"
@@ -11,6 +12,7 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+constexpr const char* kGradientSuffix = ".grad";
 constexpr std::string_view kScalarNames[core::kScalarCount] = {"learning_rate", "step", "loss_scale", "accumulate",
                                                                "gradient_scale"};
 
@@ -53,8 +55,7 @@ class PlanMaker {
     RETURN_IF_ERROR(assign_layouts(inference, layouts, request_.lookup));
     if (training) RETURN_IF_ERROR(assign_layouts(*training, layouts, request_.lookup));
 
-    place_weights(*request_.inference, layouts);
-    if (training) place_weights(*request_.training, layouts);
+    place_weights(layouts);
     add_inference(inference);
     if (training) RETURN_IF_ERROR(add_training(*training));
     return std::move(plan_);
@@ -63,33 +64,56 @@ class PlanMaker {
  private:
   // --- weights: parameters, gradients and moments lie in the same order and layout ---
 
-  void place_weights(const Graph& graph, const LayoutMap& layouts) {
-    for (const Node& node : graph.nodes) {
-      const Value& value = graph.values[node.results[0]];
-      if (node.op == "parameter" && !weight_buffers_.contains(value.name)) {
-        auto found = layouts.find(value.name);
-        const Layout layout = found == layouts.end() ? Layout{} : found->second;
-        plan_.parameters.push_back(add_weight(value, layout, core::kParameters));
-      }
-      if (node.op == "state" && attr_string(node.attrs, "arena") == "state" && !weight_buffers_.contains(value.name)) {
-        plan_.states.push_back(add_weight(value, {}, core::kState));
+  // What is trained comes first, so that the optimizer is one pass over the arenas' beginning.
+  void place_weights(const LayoutMap& layouts) {
+    for (const bool trained : {true, false}) {
+      if (!trained) trained_bytes_ = plan_.arena_bytes[core::kParameters];
+      for_each_weight([&](const Value& value, const Node& node) {
+        if (node.op != "parameter" || is_trained(value.name) != trained) return;
+        const auto found = layouts.find(value.name);
+        add_weight(value, found == layouts.end() ? Layout{} : found->second, core::kParameters);
+      });
+    }
+    for_each_weight([&](const Value& value, const Node& node) {
+      if (node.op == "state") add_weight(value, {}, core::kState);
+      (node.op == "state" ? plan_.states : plan_.parameters).push_back(weight_buffers_.at(value.name));
+    });
+  }
+
+  // Parameters and running statistics once each, in the graph's order.
+  template <typename F>
+  void for_each_weight(const F& f) const {
+    std::set<std::string_view> seen;
+    for (const Graph* graph : {request_.inference, request_.training}) {
+      if (graph == nullptr) continue;
+      for (const Node& node : graph->nodes) {
+        const bool is_weight =
+            node.op == "parameter" || (node.op == "state" && attr_string(node.attrs, "arena") == "state");
+        const Value& value = graph->values[node.results[0]];
+        if (is_weight && seen.insert(value.name).second) f(value, node);
       }
     }
   }
 
-  int add_weight(const Value& value, const Layout& layout, core::Arena arena) {
-    const int id = add_buffer({value.name, value.type, layout, arena, plan_.arena_bytes[arena]});
-    plan_.arena_bytes[arena] += stored_bytes(plan_.buffers[id]);
-    return weight_buffers_[value.name] = id;
+  bool is_trained(const std::string& parameter) const {
+    return request_.training == nullptr || find_value(*request_.training, parameter + kGradientSuffix) != kNoValue;
   }
 
-  int64_t parameter_elems() const { return plan_.arena_bytes[core::kParameters] / 4; }
+  void add_weight(const Value& value, const Layout& layout, core::Arena arena) {
+    const int id = add_buffer({value.name, value.type, layout, arena, plan_.arena_bytes[arena]});
+    plan_.arena_bytes[arena] += stored_bytes(plan_.buffers[id]);
+    weight_buffers_[value.name] = id;
+  }
 
-  // A tensor beside each parameter, at the same place of another arena.
+  // A tensor beside each parameter that is trained, at the same place of another arena; -1 for others.
   std::vector<int> mirror_parameters(core::Arena arena, const std::string& suffix) {
-    plan_.arena_bytes[arena] = plan_.arena_bytes[core::kParameters];
+    plan_.arena_bytes[arena] = trained_bytes_;
     std::vector<int> buffers;
     for (int parameter : plan_.parameters) {
+      if (!is_trained(plan_.buffers[parameter].name)) {
+        buffers.push_back(-1);
+        continue;
+      }
       PlanBuffer buffer = plan_.buffers[parameter];
       buffer.arena = arena;
       buffer.name += suffix;
@@ -127,7 +151,7 @@ class PlanMaker {
 
   Status add_training(const ScheduledGraph& scheduled) {
     const Graph& graph = *scheduled.graph;
-    plan_.gradients = mirror_parameters(core::kGradients, ".grad");
+    plan_.gradients = mirror_parameters(core::kGradients, kGradientSuffix);
     const int first = add_rows(scheduled);
     const auto end = static_cast<int>(plan_.rows.size());
     const int loss = first_row(first, CONVOKE_LOSS), backward = first_row(first, CONVOKE_BACKWARD);
@@ -161,7 +185,7 @@ class PlanMaker {
   }
 
   Status add_update() {
-    const Graph graph = request_.update(parameter_elems());
+    const Graph graph = request_.update(trained_bytes_ / 4);
     for (const Node& node : graph.nodes) {
       if (node.op != "state") continue;
       const std::string& arena = attr_string(node.attrs, "arena");
@@ -288,6 +312,7 @@ class PlanMaker {
 
   const PlanRequest& request_;
   Plan plan_;
+  int64_t trained_bytes_ = 0;                               // of the arenas of parameters, gradients and moments
   std::map<std::string, int, std::less<>> weight_buffers_;  // parameters, their gradients and moments, states
   std::map<std::string, int> kernel_ids_;
   std::map<std::pair<const Graph*, OperandId>, int> buffers_;

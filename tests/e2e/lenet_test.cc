@@ -108,5 +108,23 @@ TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, th
   }
 }
 
+TEST_CASE("frozen layers keep their weights, whatever the optimizer's decay, and have no gradients") {
+  const Graph model = *parse(kLeNet);
+  const Graph inference = inference_pipeline(model);
+  const Graph training = training_pipeline(*differentiate(training_forward_pipeline(model), {.freeze = "conv.*"}));
+  const OptimizerOptions optimizer = {.momentum = 0.9, .weight_decay = 0.1};
+  const convoke_library* library = compile_and_open("lenet_frozen", {&inference, &training, optimizer, 2});
+  const Environment sources = make_sources(training, 2);
+  Session session(library, sources, 1, 1);
+  session.forward_backward(sources.at("input"), sources.at("labels"));
+  session.update(0.05f, 1);
+  for (int p = 0; p < library->model->parameter_count; ++p) {
+    const std::string name = library->model->parameters[p].name;
+    INFO(name);
+    const std::vector<double>& before = sources.at(name).data;
+    CHECK((session.weight(p) == std::vector<float>(before.begin(), before.end())) == name.starts_with("conv"));
+  }
+}
+
 }  // namespace
 }  // namespace convoke
