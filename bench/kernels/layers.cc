@@ -129,7 +129,7 @@ std::vector<Work> all_work() {
     for (const LinearLayer& layer : kLinear) add_linear(work, layer, batch);
     for (int64_t classes : {10, 1000}) add_classes(work, classes, batch);
   }
-  for (int64_t batch : {1, 8}) {
+  for (int64_t batch : {1, 8, 16}) {
     for (const ConvLayer& layer : kResnet) add_conv(work, layer, batch);
   }
   for (int64_t batch : {1, 8, 64}) {

@@ -95,8 +95,8 @@ Kernel make_kernel(const Case& test_case, const ScheduleTemplate& schedule, cons
   return kernel;
 }
 
-std::string check_case(Case test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
-  const Kernel kernel = make_kernel(test_case, schedule, target);
+std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTemplate& schedule,
+                         const TargetSpec& target) {
   Result<BuiltKernel> built = schedule.build(kernel, schedule.defaults(kernel, target), target);
   if (!built.ok()) return built.status().message();
   Halide::Callable callable =
@@ -107,6 +107,16 @@ std::string check_case(Case test_case, const ScheduleTemplate& schedule, const T
   test_case.batch = batch == 1 ? 3 : 1;
   if (difference.empty()) difference = run(callable, test_case, kernel, Memory::kApart);
   return difference;
+}
+
+// In the layouts that the template wishes for; where those of the outputs are not plain, in plain ones too.
+std::string check_case(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
+  Kernel kernel = make_kernel(test_case, schedule, target);
+  std::string difference = check_kernel(test_case, kernel, schedule, target);
+  if (!difference.empty() || std::ranges::all_of(kernel.output_layouts, &Layout::plain)) return difference;
+  kernel.output_layouts.assign(kernel.output_layouts.size(), Layout{});
+  difference = check_kernel(test_case, kernel, schedule, target);
+  return difference.empty() ? "" : "plain outputs: " + difference;
 }
 
 // An object for a target that may not run here.
