@@ -318,7 +318,9 @@ std::vector<Expr> place_of(const Work& work, const std::vector<Var>& at) {
 void schedule_sums(const Work& work, Stages& s) {
   const Form& form = work.form;
   Var qo("qo"), qi("qi"), yo("yo"), yi("yi");
-  s.sums.bound_extent(s.l, form.block())
+  // Off the stack, which is small.
+  s.sums.store_in(MemoryType::Heap)
+      .bound_extent(s.l, form.block())
       .bound_extent(s.q, ceil_div(work.q(), form.taps) * form.taps)
       .bound_extent(s.ky, ceil_div(work.problem.y.kernel, form.taps_y) * form.taps_y)
       .vectorize(s.l, form.lanes);
@@ -349,12 +351,18 @@ void schedule_sums(const Work& work, Stages& s) {
 
 void schedule_copies(const Work& work, Stages& s, const TargetSpec& target) {
   const Form& form = work.form;
-  s.gradient.compute_at(s.sums, s.group.x).bound_extent(s.l, form.block()).vectorize(s.l, form.lanes).unroll(s.l);
+  s.gradient.compute_at(s.sums, s.group.x)
+      .store_in(MemoryType::Heap)
+      .bound_extent(s.l, form.block())
+      .vectorize(s.l, form.lanes)
+      .unroll(s.l);
   if (work.has_idle_lanes()) {
     const int lanes = static_cast<int>(work.problem.out_c < form.block() ? work.problem.out_c : form.lanes);
     s.gradient.update().allow_race_conditions().vectorize(s.gradient_r.x, lanes);
   }
-  s.input.compute_at(s.sums, s.group.x).vectorize(s.f, target.vector_lanes, TailStrategy::RoundUp);
+  s.input.compute_at(s.sums, s.group.x)
+      .store_in(MemoryType::Heap)
+      .vectorize(s.f, target.vector_lanes, TailStrategy::RoundUp);
   Halide::Stage update = s.input.update();
   update.allow_race_conditions();
   if (work.problem.x.expanded) {
