@@ -1,4 +1,5 @@
-// The typed view of ops that sum over the batch and the pixels (per channel), or over everything.
+// The typed views of ops that reduce: over pixels (of an image or of the whole batch, per channel), over everything, or
+// over the classes of a row.
 #pragma once
 
 #include <optional>
@@ -12,6 +13,7 @@ struct Reduction {
     kSum,                    // x -> Σ x a channel
     kMoments,                // x -> mean, biased variance a channel
     kNormalizationGradient,  // dy, x, mean, variance -> Σ dy·(x − mean)/√(variance + ε), Σ dy a channel
+    kImageMean,              // x -> Σ x/(h·w) a channel of an image
     kSumSquares,             // x f32[p] -> Σ x²
   };
   Kind kind;
@@ -19,7 +21,22 @@ struct Reduction {
   double epsilon = 0;
 };
 
+// Rows of the last dimension: k elements.
+struct RowReduction {
+  enum Kind : uint8_t {
+    kSoftmax,               // x -> e^x/Σ e^x
+    kSoftmaxGradient,       // dy, y -> y·(dy − Σ dy·y)
+    kCrossEntropy,          // logits f32[n,k], labels i32[n] -> mean over n of −Σ t·log softmax
+    kCrossEntropyGradient,  // logits, labels, dloss f32[] -> dloss/n·(softmax − t)
+    kAccuracy,              // logits, labels -> the share of rows whose first maximum is the label's
+  };
+  Kind kind;
+  int64_t k = 1;
+  double label_smoothing = 0;  // s in the target t = (1−s)·onehot + s/k
+};
+
 // Nothing when the node is another op.
 std::optional<Reduction> as_reduction(const NodeView& node);
+std::optional<RowReduction> as_row_reduction(const NodeView& node);
 
 }  // namespace convoke
