@@ -36,7 +36,7 @@ constexpr CatalogueEntry kCatalogue[] = {
      "A binary protobuf has a field that the schema does not know, or an enumeration's value that it does not know.\n"
      "It was written by a later version of Convoke, or by another program.",
      "(field 40 of a layer)", "(the file written with the schema of this version)"},
-    {"E0107", "file too large", "Model and recipe files are at most 4 MiB. Weights do not belong into them.",
+    {"E0107", "file too large", "Model and recipe files are at most 1 MiB. Weights do not belong into them.",
      "(a file with numbers of weights)", "(layers; weights are a .safetensors file)"},
     {"E0108", "file cannot be read", "The system refused to read the file; the message has its reason.",
      "convoke compile lenet", "convoke compile model_defs/models/lenet.textproto"},
@@ -87,9 +87,8 @@ constexpr CatalogueEntry kCatalogue[] = {
      "layer { name: \"conv1\" conv2d { channels: 6 kernel: 5 } }\n"
      "layer { name: \"relu1\" relu {} }"},
     {"E0210", "wrong number of inputs",
-     "add reads two inputs, blocks as many as they declare, all other ops one. A layer that states none reads the "
-     "layer\n"
-     "before it, which is one.",
+     "add reads two inputs, blocks as many as they declare, at most 64, all other ops one. A layer that states none\n"
+     "reads the layer before it, which is one.",
      "layer { name: \"a\" relu {} }\n"
      "layer { name: \"sum\" input: \"a\" add {} }",
      "layer { name: \"a\" relu {} }\n"
@@ -99,7 +98,9 @@ constexpr CatalogueEntry kCatalogue[] = {
      "output: \"act2\"",
      "layer { name: \"act\" relu {} }\n"
      "output: \"act\""},
-    {"E0212", "too many layers", "A model has at most 10,000 layers once its blocks are opened.",
+    {"E0212", "too many layers, blocks or parameters",
+     "A model has at most 10,000 layers once its blocks are opened, and as many blocks; a block has at most 64\n"
+     "parameters.",
      "block { name: \"b\" layer { name: \"relu\" relu {} } }\n"
      "layer { name: \"x\" block { name: \"b\" repeat: 10000 } }",
      "block { name: \"b\" layer { name: \"relu\" relu {} } }\n"

@@ -129,7 +129,7 @@ Result<std::string> explain(std::string_view id) {
 }
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-  constexpr size_t kLongest = 64, kMostCandidates = 2000;  // beyond, it is no slip of the finger, or takes too long
+  constexpr size_t kLongest = 40, kMostCandidates = 1000;  // beyond, it is no slip of the finger, or takes too long
   if (word.size() > kLongest) return "";
   size_t best = word.size() / 3 + 2;
   std::string result;

@@ -9,9 +9,7 @@
 namespace convoke {
 namespace {
 
-constexpr int kMaxLayers = 10'000;  // block uses and layers that are left out included
 constexpr size_t kMaxBlockDepth = 32;
-constexpr int kMaxInputs = 64;
 constexpr size_t kMaxName = 200;
 constexpr Range kRepeats = {0, kMaxLayers};
 
@@ -42,16 +40,16 @@ int find_later(const LayerList<Parent>& layers, int from, const std::string& nam
 
 // Where each name of the list is, as far as it is a layer's own.
 template <typename Parent>
-std::map<std::string, int> index_names(const LayerList<Parent>& layers) {
-  std::map<std::string, int> index;
-  for (int i = 0; i < layers.size(); ++i) index.emplace(layers.parent->layer(i).name(), i);
-  return index;
+const NameIndex& index_names(Expansion& expansion, const LayerList<Parent>& layers) {
+  const auto [index, is_new] = expansion.layer_indices.try_emplace(layers.parent.message);
+  for (int i = 0; is_new && i < layers.size(); ++i) index->second.emplace(layers.parent->layer(i).name(), i);
+  return index->second;
 }
 
 // The names from layer `from` over what it reads to layer `to`, or nothing. Looks only at layers from `to` on.
 template <typename Parent>
-std::vector<std::string> chain(const LayerList<Parent>& layers, int from, int to) {
-  const std::map<std::string, int> index = index_names(layers);
+std::vector<std::string> chain(Expansion& expansion, const LayerList<Parent>& layers, int from, int to) {
+  const NameIndex& index = index_names(expansion, layers);
   std::vector<int> read_by(static_cast<size_t>(layers.size()), -1);
   std::vector<int> open = {from};
   read_by[from] = from;
@@ -95,7 +93,7 @@ void report_unknown_input(Expansion& expansion, const Scope& scope, const LayerL
     return;
   }
   expansion.read_layers.insert(&layers.parent->layer(later));
-  const std::vector<std::string> cycle = chain(layers, later, i);
+  const std::vector<std::string> cycle = chain(expansion, layers, later, i);
   if (cycle.empty()) {
     report.error("E0207", position,
                  fmt::format("reads \"{}\", which comes later (line {})", name, layers.position(later).line),
@@ -329,7 +327,7 @@ Reference expand_layer(Expansion& expansion, Scope& scope, const LayerList<Paren
   Report report{expansion.diagnostics, site.path};
   if (!take_path(expansion, scope, layers, i, report)) return unusable_layer(expansion, scope, site);
   expansion.layers.try_emplace(site.layer.message, LayerState{site.position, site.path, expansion.layers.size()});
-  if (layers.has_unknown_field(i, expansion.unknown_fields)) return unusable_layer(expansion, scope, site);
+  if (layers.count_unknown_fields(i, expansion.unknown_fields) > 0) return unusable_layer(expansion, scope, site);
   if (site.layer->op_case() == schema::Layer::OP_NOT_SET) {
     report.error("E0205", site.position, "has no op", "say what it does: `relu {}`, `conv2d { … }`");
     return unusable_layer(expansion, scope, site);
@@ -337,7 +335,7 @@ Reference expand_layer(Expansion& expansion, Scope& scope, const LayerList<Paren
   if (site.layer->input_size() > kMaxInputs) {
     report.error("E0210", site.position,
                  fmt::format("has {} inputs, expected at most {}", site.layer->input_size(), kMaxInputs));
-    return {};
+    return unusable_layer(expansion, scope, site);
   }
   const bool left_out = is_left_out(expansion, scope, site, report);
   std::vector<Reference> inputs = find_inputs(expansion, scope, layers, i, report);

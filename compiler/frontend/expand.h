@@ -19,6 +19,11 @@ struct LayerState {
   size_t order = 0;
 };
 
+constexpr int kMaxLayers = 10'000;  // of a model: block uses and layers that are left out included
+constexpr int kMaxInputs = 64;      // of a model, a block, a layer
+
+using NameIndex = std::map<std::string, int, std::less<>>;
+
 struct Expansion {
   Located<schema::Model> model;
   std::vector<Position> unknown_fields;
@@ -30,6 +35,7 @@ struct Expansion {
   bool reads_unknown = false;  // a name that no layer has and that resembles none: it could mean any of them
   std::set<std::string> read_parameters;
   std::vector<std::string> open_blocks;
+  std::map<const google::protobuf::Message*, NameIndex> layer_indices;  // of lists of layers, by their parents
   int count = 0;
   bool stopped = false;  // too many layers
 };
@@ -42,8 +48,8 @@ struct LayerList {
   int size() const { return parent->layer_size(); }
   Located<schema::Layer> operator[](int i) const { return child(parent, parent->layer(i), field_number, i); }
   Position position(int i) const { return position_of(parent, field_number, i); }
-  bool has_unknown_field(int i, const std::vector<Position>& unknown) const {
-    return holds_one_of(unknown, *parent.message, parent.places, field_number, i);
+  size_t count_unknown_fields(int i, const std::vector<Position>& unknown) const {
+    return count_within(unknown, *parent.message, parent.places, field_number, i);
   }
 };
 

@@ -142,7 +142,7 @@ void add_output(Expansion& expansion, const Reference& reference, const std::str
 void add_outputs(Expansion& expansion, const Scope& scope, ImportedModel& imported) {
   const Located<Model>& model = expansion.model;
   if (model->output_size() == 0) add_output(expansion, scope.last, "the last layer", {}, imported);
-  for (int i = 0; i < model->output_size(); ++i) {
+  for (int i = 0; i < model->output_size() && !expansion.diagnostics.full(); ++i) {
     const Position position = position_of(model, Model::kOutputFieldNumber, i);
     if (const Reference* reference = find_reference(scope, model->output(i))) {
       add_output(expansion, *reference, model->output(i), position, imported);
@@ -262,22 +262,40 @@ void check_blocks(const Located<Model>& model, Diagnostics& diagnostics) {
 
 // Fields that were skipped outside of any layer make the rest guesswork.
 bool all_within_layers(const std::vector<Position>& unknown, const Located<Model>& model) {
-  const auto within = [&](Position position) {
-    const std::vector<Position> one = {position};
-    const LayerList<Model> layers{model, Model::kLayerFieldNumber};
-    for (int i = 0; i < layers.size(); ++i) {
-      if (layers.has_unknown_field(i, one)) return true;
-    }
-    for (int b = 0; b < model->block_size(); ++b) {
-      const LayerList<schema::Block> inner{child(model, model->block(b), Model::kBlockFieldNumber, b),
-                                           schema::Block::kLayerFieldNumber};
-      for (int i = 0; i < inner.size(); ++i) {
-        if (inner.has_unknown_field(i, one)) return true;
-      }
-    }
-    return false;
+  size_t within = 0;
+  const LayerList<Model> layers{model, Model::kLayerFieldNumber};
+  for (int i = 0; i < layers.size(); ++i) within += layers.count_unknown_fields(i, unknown);
+  for (int b = 0; b < model->block_size(); ++b) {
+    const LayerList<schema::Block> inner{child(model, model->block(b), Model::kBlockFieldNumber, b),
+                                         schema::Block::kLayerFieldNumber};
+    for (int i = 0; i < inner.size(); ++i) within += inner.count_unknown_fields(i, unknown);
+  }
+  return within == unknown.size();
+}
+
+// Before anything whose time could grow with their square. False: too many of something.
+bool check_counts(const Located<Model>& model, Diagnostics& diagnostics) {
+  constexpr int kMaxBlocks = 10'000, kMaxParameters = 64;
+  bool fine = true;
+  const auto check = [&](const auto& parent, std::string_view id, int field_number, int count, int most,
+                         const char* what) {
+    if (count <= most) return;
+    fine = false;
+    diagnostics.add({id, position_of(parent, field_number, most), "",
+                     fmt::format("there are {} {}, expected at most {}", count, what, most), ""});
   };
-  return std::ranges::all_of(unknown, within);
+  using schema::Block;
+  check(model, "E0210", Model::kInputFieldNumber, model->input_size(), kMaxInputs, "inputs");
+  check(model, "E0212", Model::kLayerFieldNumber, model->layer_size(), kMaxLayers, "layers");
+  check(model, "E0212", Model::kBlockFieldNumber, model->block_size(), kMaxBlocks, "blocks");
+  for (int b = 0; b < model->block_size(); ++b) {
+    const auto block = child(model, model->block(b), Model::kBlockFieldNumber, b);
+    check(block, "E0210", Block::kInputFieldNumber, block->input_size(), kMaxInputs, "inputs of the block");
+    check(block, "E0212", Block::kLayerFieldNumber, block->layer_size(), kMaxLayers, "layers in the block");
+    check(block, "E0212", Block::kParameterFieldNumber, block->parameter_size(), kMaxParameters,
+          "parameters of the block");
+  }
+  return fine;
 }
 
 void import_layers(Expansion& expansion, const ImportOptions& options, ImportedModel& imported) {
@@ -307,6 +325,7 @@ ImportResult import_model_bytes(const std::string& bytes, const std::string& fil
   const ReadMessage read = read_message(bytes, model, places, result.diagnostics);
   const Located<Model> located{&model, read.places};
   if (!read.usable || !all_within_layers(read.unknown, located)) return result;
+  if (!check_counts(located, result.diagnostics)) return result;
   result.model.name = model_name(located, file_name, result.diagnostics);
   Builder builder = make_builder(result.model.name);
   Expansion expansion{located, read.unknown, result.diagnostics, builder, {}, {}, {}, {}};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
 
@@ -13,7 +14,7 @@ namespace {
 namespace pb = google::protobuf;
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kMaxBytes = size_t{4} << 20;
+constexpr size_t kMaxBytes = size_t{1} << 20;
 
 const pb::FieldDescriptor* field_of(const pb::Message& message, int number) {
   return message.GetDescriptor()->FindFieldByNumber(number);
@@ -67,6 +68,7 @@ bool has_unknown_fields(const pb::Message& message, const std::string& field, Di
 }
 
 ReadMessage read_binary(const std::string& bytes, pb::Message& message, Diagnostics& diagnostics) {
+  const pb::LogSilencer silencer;  // it prints that strings are no UTF-8, which is_path() and the file system judge
   pb::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()), static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(kMaxDepth);
   if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {
@@ -99,12 +101,13 @@ const Places* places_of(const pb::Message& message, const Places* places, int fi
   return places == nullptr ? nullptr : places->GetTreeForNested(field_of(message, field_number), index);
 }
 
-bool holds_one_of(const std::vector<Position>& positions, const pb::Message& message, const Places* places,
-                  int field_number, int index) {
-  if (places == nullptr) return false;
+size_t count_within(const std::vector<Position>& positions, const pb::Message& message, const Places* places,
+                    int field_number, int index) {
+  if (places == nullptr || positions.empty()) return 0;
   const auto range = places->GetLocationRange(field_of(message, field_number), index);
   const Position start{range.start.line + 1, range.start.column + 1}, end{range.end.line + 1, range.end.column + 1};
-  return std::ranges::any_of(positions, [&](Position position) { return start <= position && position <= end; });
+  const auto within = [&](Position position) { return start <= position && position <= end; };
+  return static_cast<size_t>(std::ranges::count_if(positions, within));
 }
 
 ReadMessage read_message(const std::string& bytes, pb::Message& message, Places& places, Diagnostics& diagnostics) {

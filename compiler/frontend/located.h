@@ -38,9 +38,9 @@ Located<M> child(const Located<P>& parent, const M& message, int field_number, i
   return {&message, places_of(*parent.message, parent.places, field_number, index)};
 }
 
-// Whether one of `positions` lies within the text of the index-th value of a repeated field.
-bool holds_one_of(const std::vector<Position>& positions, const google::protobuf::Message& message,
-                  const Places* places, int field_number, int index);
+// How many of `positions` lie within the text of the index-th value of a repeated field.
+size_t count_within(const std::vector<Position>& positions, const google::protobuf::Message& message,
+                    const Places* places, int field_number, int index);
 
 struct ReadMessage {
   bool usable = false;             // the message holds what could be read
@@ -48,7 +48,7 @@ struct ReadMessage {
   std::vector<Position> unknown;   // fields that were skipped, and reported
 };
 
-// Fills `message` and, for text, `places`. Limits: 4 MiB, 32 levels.
+// Fills `message` and, for text, `places`. Limits: 1 MiB, 32 levels.
 ReadMessage read_message(const std::string& bytes, google::protobuf::Message& message, Places& places,
                          Diagnostics& diagnostics);
 

@@ -162,6 +162,22 @@ TEST_CASE("wrong arguments are answered with numbers") {
   CHECK(text(error).empty());
 }
 
+TEST_CASE("a CPU that lacks what the library needs is refused before anything else") {
+  const convoke_library& l = library();
+  convoke_error error = {};
+  convoke_weights* weights = nullptr;
+  CHECK(l.check_cpu(&error) == CONVOKE_OK);
+  needed_cpu_features[0] = "avx2048";
+  CHECK(l.check_cpu(&error) == CONVOKE_UNSUPPORTED_CPU);
+  CHECK(text(error) == "tiny was compiled for this machine; this CPU is not known to have avx2048");
+  error = {};
+  CHECK(l.weights_create(&weights, &error) == CONVOKE_UNSUPPORTED_CPU);
+  CHECK(text(error).find("avx2048") != std::string::npos);
+  CHECK(weights == nullptr);
+  needed_cpu_features[0] = nullptr;
+  CHECK(l.check_cpu(&error) == CONVOKE_OK);
+}
+
 TEST_CASE("a kernel that fails, and one that needs more scratch than planned, are reported by name") {
   Session session;
   convoke_error error = {};

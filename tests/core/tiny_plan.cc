@@ -8,6 +8,7 @@
 namespace convoke::core {
 
 KernelCalls kernel_calls;
+const char* needed_cpu_features[2] = {nullptr, nullptr};
 
 extern "C" {
 int halide_do_par_for(void* user_context, HalideTask task, int min, int count, uint8_t* closure);
@@ -243,7 +244,6 @@ constexpr convoke_tensor
     kParameterTensors[] = {{"fc.weight", CONVOKE_F32, 2, {kClasses, kInputs}, kClasses* kInputs, CONVOKE_UNIFORM, 0.5f},
                            {"fc.bias", CONVOKE_F32, 1, {kClasses}, kClasses, CONVOKE_NORMAL, 2.0f}},
     kStateTensors[] = {{"mean", CONVOKE_F32, 1, {kClasses}, kClasses, CONVOKE_ONES, 0}};
-constexpr const char* kNoFeatures[] = {nullptr};
 
 }  // namespace
 
@@ -275,7 +275,7 @@ extern "C" const LibraryPlan convoke_plan = {
     kGradientBuffers,
     kMomentBuffers,
     kStateBuffers,
-    kNoFeatures};
+    needed_cpu_features};
 
 extern "C" const convoke_model convoke_model_data = {"tiny",
                                                      "this machine",

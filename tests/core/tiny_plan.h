@@ -20,6 +20,8 @@ struct KernelCalls {
 };
 extern KernelCalls kernel_calls;
 
+extern const char* needed_cpu_features[2];  // of the library; none unless a test says so
+
 inline const convoke_library& library() { return convoke_core_library; }
 
 // Owns a weights object and a context on it.

@@ -41,8 +41,8 @@ std::vector<MadeInput> made_inputs() {
       {"E0106", diagnose_model(binary_model("\xc0\x02\x01")),
        "model.textproto: a model has no field with the number 40, or not with that value [E0106]\n"
        "  hint: the file may be of a later version of Convoke, or no model at all\n"},
-      {"E0107", diagnose_model(std::string((size_t{4} << 20) + 1, ' ')),
-       "model.textproto: has 4194305 bytes, expected at most 4194304 [E0107]\n"
+      {"E0107", diagnose_model(std::string((size_t{1} << 20) + 1, ' ')),
+       "model.textproto: has 1048577 bytes, expected at most 1048576 [E0107]\n"
        "  hint: weights do not belong into a model or recipe\n"},
       {"E0108", import_model("nowhere/model.textproto").diagnostics,
        "nowhere/model.textproto: cannot open: No such file or directory [E0108]\n"},

@@ -162,6 +162,52 @@ TEST_CASE("Data and recipes that do not fit") {
   CHECK_SAYS(Setting("nothing").run(RunStart::kResume), "has no checkpoint to resume from");
 }
 
+TEST_CASE("A checkpoint of another model is refused, and stays") {
+  Setting setting("other_model");
+  require_ok(setting.run_until(RunStart::kNew, 5));
+  const std::string last = setting.folder.checkpoints() + "/last.safetensors";
+  const std::string bytes = file_bytes(last);
+  SafeTensors file = parse_safetensors(bytes, last).value();
+  file.metadata.erase("xxh64");
+  file.tensors["fc2.weight"] = file.tensors.extract("fc.weight").mapped();
+  const std::string other = serialize_safetensors(file, "xxh64");
+  write_file(last, other);
+  const Result<TrainingReport> report = setting.run(RunStart::kResume);
+  CHECK_SAYS(report, "last.safetensors: weights of another model than tiny: 2 differences");
+  CHECK_SAYS(report, "missing: fc.weight (5x48)");
+  CHECK_SAYS(report, "unexpected: fc2.weight (5x48)");
+  CHECK(file_bytes(last) == other);
+}
+
+TEST_CASE("A disk that is full from any size on: a message, and nothing that was whole is lost") {
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit old_limit;
+  getrlimit(RLIMIT_FSIZE, &old_limit);
+  int failures = 0, successes = 0;
+  for (rlim_t bytes = 0; successes == 0; bytes += 400) {
+    REQUIRE(bytes < 100'000);
+    Setting setting("full_from");
+    const struct rlimit limit = {bytes, old_limit.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const Result<TrainingReport> report = setting.run(RunStart::kNew);
+    setrlimit(RLIMIT_FSIZE, &old_limit);
+    if (report.ok()) {
+      ++successes;
+      continue;
+    }
+    ++failures;
+    CHECK_SAYS(report, "cannot write: File too large");
+    CHECK_SAYS(report, setting.folder.path);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(setting.folder.path)) {
+      CHECK_MESSAGE(entry.path().string().find(".tmp") == std::string::npos, entry.path().string());
+    }
+    // With room again the run goes on from what is there, or begins anew.
+    require_ok(setting.run(has_checkpoint(setting.folder.checkpoints()) ? RunStart::kResume : RunStart::kOverwrite));
+  }
+  std::signal(SIGXFSZ, old_handler);
+  CHECK(failures >= 5);
+}
+
 TEST_CASE("A full disk ends the run with a message; the checkpoint before it stays whole") {
   Setting setting("full");
   require_ok(setting.run_until(RunStart::kNew, 5));
@@ -187,6 +233,12 @@ TEST_CASE("A folder that cannot be made") {
   Setting setting("unwritable");
   setting.folder.path = "/proc/convoke/run";  // refused to the superuser too
   CHECK_SAYS(setting.run(RunStart::kNew), "/proc/convoke");
+  const std::string file = empty_folder("not_a_folder") + "/file";
+  write_file(file, "of the user's");
+  setting.folder.path = file;
+  CHECK_SAYS(setting.run(RunStart::kNew), file);
+  CHECK_SAYS(setting.run(RunStart::kOverwrite), "cannot create the directory");
+  CHECK(file_bytes(file) == "of the user's");
 }
 
 TEST_CASE("SIGINT: the step ends, a checkpoint is there, the run resumes") {
