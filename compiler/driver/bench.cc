@@ -9,6 +9,7 @@
 #include "compiler/driver/model_arguments.h"
 #include "compiler/driver/output.h"
 #include "compiler/driver/verb.h"
+#include "compiler/driver/workload.h"
 #include "runtime/base/file.h"
 #include "runtime/core/plan.h"
 #include "runtime/io/table.h"
@@ -28,56 +29,6 @@ using Clock = std::chrono::steady_clock;
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
-
-// One call of a library after the other: inference, or a whole training step.
-class Workload {
- public:
-  static Result<Workload> make(const Library& library, int32_t n, int32_t threads, bool train) {
-    ASSIGN_OR_RETURN(Weights weights, create_weights(library));
-    library.table().weights_initialize(weights.get(), 1);
-    ASSIGN_OR_RETURN(Context context, create_context(library, weights.get(), {.training = train, .threads = threads}));
-    return Workload(library, std::move(weights), std::move(context), n, train);
-  }
-
-  Status step() {
-    convoke_error error{};
-    const convoke_library& table = library_.table();
-    std::vector<const void*> inputs;
-    for (const std::vector<float>& input : inputs_) inputs.push_back(input.data());
-    if (!train_) return status(table.infer(context_.get(), n_, inputs.data(), nullptr, &error), error);
-    RETURN_IF_ERROR(status(
-        table.forward_backward(context_.get(), n_, inputs.data(), labels_.data(), nullptr, nullptr, &error), error));
-    // So small a rate that thousands of steps on one batch of noise stay finite.
-    const convoke_update update{.learning_rate = 1e-6f, .step = ++steps_};
-    return status(table.update(context_.get(), &update, nullptr, &error), error);
-  }
-
-  convoke_context* context() { return context_.get(); }
-
- private:
-  Workload(const Library& library, Weights weights, Context context, int32_t n, bool train)
-      : library_(library), weights_(std::move(weights)), context_(std::move(context)), n_(n), train_(train) {
-    const convoke_model& model = library.model();
-    for (int32_t i = 0; i < model.input_count; ++i) {
-      std::vector<float>& input = inputs_.emplace_back(static_cast<size_t>(n * model.inputs[i].elems));
-      for (size_t k = 0; k < input.size(); ++k) input[k] = static_cast<float>((k * 2654435761u) % 1000) / 500 - 1;
-    }
-    for (int32_t i = 0; i < n; ++i) labels_.push_back(i % std::max(model.class_count, 1));
-  }
-
-  static Status status(int32_t code, const convoke_error& error) {
-    return code == CONVOKE_OK ? ok_status() : library_status(error);
-  }
-
-  Library library_;
-  Weights weights_;
-  Context context_;
-  int32_t n_;
-  bool train_;
-  std::vector<std::vector<float>> inputs_;
-  std::vector<int32_t> labels_;
-  int64_t steps_ = 0;
-};
 
 struct RowTime {
   const convoke_row* row;
@@ -179,7 +130,7 @@ Result<ExitCode> run(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
   const auto n = static_cast<int32_t>(options.batch);
   const int32_t threads = resolve_threads(arguments.threads);
-  ASSIGN_OR_RETURN(Workload workload, Workload::make(library, n, threads, arguments.train));
+  ASSIGN_OR_RETURN(Workload workload, Workload::make(library, {n, threads, arguments.train}));
   ASSIGN_OR_RETURN(const Measured measured, measure(library, workload, arguments.seconds));
   if (arguments.json) {
     print_json(measured_json(measured, library, arguments, n, threads));
