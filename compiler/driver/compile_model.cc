@@ -8,6 +8,7 @@
 
 #include "compiler/autodiff/differentiate.h"
 #include "compiler/kernels/make_plan.h"
+#include "schedules/database/lookup.h"
 
 namespace convoke {
 namespace {

@@ -1,6 +1,7 @@
 #include "compiler/kernels/kernel.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "compiler/ir/text.h"
 #include "compiler/ops/op.h"
@@ -18,6 +19,31 @@ NodeId find_anchor(const Graph& body) {
     anchor = static_cast<NodeId>(i);
   }
   return anchor;
+}
+
+Status check_one_anchor(const Graph& body) {
+  int anchors = 0;
+  for (const Node& node : body.nodes) anchors += !is_source(node.op) && !op_of(node).traits.elementwise;
+  return anchors <= 1 ? ok_status() : invalid_argument("a kernel has one anchor, found " + std::to_string(anchors));
+}
+
+// "layout input 1 (6,1,5,5)0/16.2.3.1.0%16"
+Status read_layout_line(std::string_view line, Kernel& kernel) {
+  const std::string quoted = "\"" + std::string(line) + "\"";
+  std::istringstream words{std::string(line)};
+  std::string keyword, side, text;
+  size_t index = 0;
+  const bool whole = words >> keyword >> side >> index >> text && words.peek() == EOF;
+  if (!whole || keyword != "layout" || (side != "input" && side != "output")) {
+    return invalid_argument(quoted + " is no layout line");
+  }
+  const bool input = side == "input";
+  const std::vector<ValueId>& arguments = input ? kernel.inputs : kernel.body.outputs;
+  if (index >= arguments.size()) return invalid_argument(quoted + " names no argument");
+  ASSIGN_OR_RETURN(Layout layout, parse_layout(text));
+  RETURN_IF_ERROR(check_layout(kernel.body.type(arguments[index]), layout));
+  (input ? kernel.input_layouts : kernel.output_layouts)[index] = std::move(layout);
+  return ok_status();
 }
 
 int64_t stored_bytes(const Type& type, const Layout& layout) {
@@ -59,34 +85,33 @@ Kernel kernel_of(Graph body) {
 }
 
 Result<Kernel> parse_kernel(std::string_view key) {
-  const size_t end = std::min(key.find(std::string("\n") + std::string(kLayoutLine)), key.size());
+  const size_t end = std::min(key.find("\n" + std::string(kLayoutLine)), key.size());
   ASSIGN_OR_RETURN(Graph body, parse(key.substr(0, end)));
   RETURN_IF_ERROR(verify(body));
+  RETURN_IF_ERROR(check_one_anchor(body));
   Kernel kernel = kernel_of(std::move(body));
   std::string_view rest = key.substr(std::min(end + 1, key.size()));
-  while (rest.starts_with(kLayoutLine)) {
-    const std::string line(rest.substr(0, rest.find('\n')));
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    char side[8] = {}, text[200] = {};
-    size_t index = 0;
-    if (std::sscanf(line.c_str(), "layout %7s %zu %199s", side, &index, text) != 3) {
-      return invalid_argument("\"" + line + "\" is no layout line");
-    }
-    auto& layouts = std::string_view(side) == "input" ? kernel.input_layouts : kernel.output_layouts;
-    if (index >= layouts.size()) return invalid_argument("\"" + line + "\" names no argument");
-    ASSIGN_OR_RETURN(layouts[index], parse_layout(text));
+    RETURN_IF_ERROR(read_layout_line(line, kernel));
   }
   return kernel;
 }
 
 bool may_alias(const Kernel& kernel, int input, int output) {
   const Graph& body = kernel.body;
-  const ValueId value = kernel.inputs[input];
-  if (body.type(value) != body.type(body.outputs[output])) return false;
+  const ValueId value = kernel.inputs[input], result = body.outputs[output];
+  if (body.type(value) != body.type(result)) return false;
   if (kernel.input_layouts[input] != kernel.output_layouts[output]) return false;
-  for (const Node& node : body.nodes) {
+  for (size_t n = 0; n < body.nodes.size(); ++n) {
+    const Node& node = body.nodes[n];
+    const auto id = static_cast<NodeId>(n);
     for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
-      if (node.inputs[operand] == value && !reads_its_element(body, node, operand)) return false;
+      if (node.inputs[operand] != value) continue;
+      // In front of the anchor it is read at whatever elements the anchor reads; behind the node that makes the output,
+      // the output may be complete before it is read.
+      if (!reads_its_element(body, node, operand) || id < kernel.anchor || id > body.values[result].node) return false;
     }
   }
   return true;

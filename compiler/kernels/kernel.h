@@ -29,9 +29,9 @@ std::string kernel_key(const Kernel& kernel);
 // The inverse, for tuned entries and tests.
 Result<Kernel> parse_kernel(std::string_view key);
 
-// May this input's memory be this output's? True when every read of the input is at the element that is written.
-// Templates keep to it: every output element is computed exactly once (TailStrategy::GuardWithIf or Predicate, never
-// ShiftInwards).
+// May this input's memory be this output's? True when every read of the input is at the element that is written, by the
+// node that makes the output or by one before it. Templates keep to it: every output element is computed exactly once
+// (TailStrategy::GuardWithIf or Predicate, never ShiftInwards).
 bool may_alias(const Kernel& kernel, int input, int output);
 
 // Multiply-adds ×2 and bytes moved, per sample and per call.

@@ -8,6 +8,8 @@
 namespace convoke {
 namespace {
 
+constexpr int64_t kMaxDims = 16;  // of a view
+
 std::string join(const std::vector<std::string>& parts, char separator) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : std::string(1, separator)) + part;
@@ -23,7 +25,7 @@ std::string to_string(const LayoutAxis& axis) {
 
 bool read_number(std::string_view& text, int64_t& value) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return false;
+  if (error != std::errc() || value < 0) return false;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return true;
 }
@@ -36,7 +38,7 @@ bool accept(std::string_view& text, char c) {
 
 bool read_axis(std::string_view& text, LayoutAxis& axis) {
   int64_t dim = 0;
-  if (!read_number(text, dim)) return false;
+  if (!read_number(text, dim) || dim >= kMaxDims) return false;
   axis.dim = static_cast<int>(dim);
   if (accept(text, '/')) {
     axis.part = LayoutAxis::kOuter;
@@ -65,7 +67,7 @@ Result<Layout> parse_layout(std::string_view text) {
   if (accept(text, '(')) {
     do {
       int64_t dim = 0;
-      if (!read_number(text, dim)) return malformed;
+      if (!read_number(text, dim) || dim == 0) return malformed;
       layout.view.push_back(dim);
     } while (accept(text, ','));
     if (!accept(text, ')')) return malformed;
@@ -82,6 +84,37 @@ Result<Layout> parse_layout(std::string_view text) {
 std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
   if (!layout.view.empty()) return layout.view;
   return {type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end()};
+}
+
+Status check_layout(const Type& type, const Layout& layout) {
+  if (layout.plain()) return ok_status();
+  const std::string where = "layout " + to_string(layout) + " of " + to_string(type) + ": ";
+  const std::vector<int64_t> view = view_dims(type, layout);
+  const std::optional<int64_t> elems = checked_product(view);
+  if (!elems) return invalid_argument(where + "is too large");
+  if (*elems != type.elems()) {
+    return invalid_argument(where + "its view has " + std::to_string(*elems) + " elements, expected " +
+                            std::to_string(type.elems()));
+  }
+  std::vector<std::vector<LayoutAxis>> axes(view.size());
+  std::optional<int64_t> stored = 1;
+  for (const LayoutAxis& axis : layout.axes) {
+    if (axis.dim >= static_cast<int>(view.size())) {
+      return invalid_argument(where + "there is no dimension " + std::to_string(axis.dim));
+    }
+    axes[axis.dim].push_back(axis);
+    if (axis.part == LayoutAxis::kInner) stored = stored ? checked_mul(*stored, axis.block) : stored;
+  }
+  for (size_t dim = 0; dim < view.size(); ++dim) {
+    const std::vector<LayoutAxis>& parts = axes[dim];
+    const bool whole = parts.size() == 1 && parts[0].part == LayoutAxis::kWhole;
+    const bool split = parts.size() == 2 && parts[0].block == parts[1].block && parts[0].part != parts[1].part &&
+                       parts[0].part != LayoutAxis::kWhole && parts[1].part != LayoutAxis::kWhole;
+    if (!whole && !split) return invalid_argument(where + "dimension " + std::to_string(dim) + " is not covered once");
+  }
+  // Padding adds less than a block in each dimension.
+  if (!stored || !checked_mul(*stored, *elems)) return invalid_argument(where + "is too large");
+  return ok_status();
 }
 
 std::vector<int64_t> storage_dims(const Type& type, const Layout& layout) {

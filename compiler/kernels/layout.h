@@ -35,8 +35,11 @@ Result<Layout> parse_layout(std::string_view text);
 std::vector<int64_t> storage_dims(const Type& type, const Layout& layout);
 int64_t storage_elems(const Type& type, const Layout& layout);  // without the batch
 
-// Where storage index `index` (outermost first, no batch) lies in the logical view, or nothing for padding.
 std::vector<int64_t> view_dims(const Type& type, const Layout& layout);  // without the batch
+
+// Does the layout give each element of the type one place? Its view must regroup the type's elements, each dimension be
+// one whole axis, or one outer and one inner axis of the same block.
+Status check_layout(const Type& type, const Layout& layout);
 
 // The packed weight layout of convolutions and linears: [co/block][ky][kx][ci][co%block] of an OIHW view.
 Layout packed_weights(std::vector<int64_t> view, int64_t block);

@@ -32,7 +32,10 @@ convoke_program program_of(Phase phase, bool training) {
   return CONVOKE_INFER;
 }
 
-int scalar_slot(std::string_view name) {
+// Of a run-time scalar's input; an image may have such a name too.
+int scalar_slot(const Value& value) {
+  if (value.type != f32({})) return -1;
+  const std::string_view name = value.name;
   const auto* found = std::find(std::begin(kScalarNames), std::end(kScalarNames), name);
   return found == std::end(kScalarNames) ? -1 : static_cast<int>(found - std::begin(kScalarNames));
 }
@@ -157,7 +160,7 @@ class PlanMaker {
     const int loss = first_row(first, CONVOKE_LOSS), backward = first_row(first, CONVOKE_BACKWARD);
     std::vector<Kept> kept;
     for (const Node& node : graph.nodes) {
-      if (node.op != "input" || scalar_slot(graph.values[node.results[0]].name) >= 0) continue;
+      if (node.op != "input" || scalar_slot(graph.values[node.results[0]]) >= 0) continue;
       const int buffer = buffer_of(scheduled, node.results[0]);
       kept.push_back({buffer, first, first});
       if (plan_.buffers[buffer].name == "labels") {
@@ -211,7 +214,8 @@ class PlanMaker {
     for (const Store& store : graph.stores) {
       ENSURE(can_store_directly(scheduled, store))
           << "%" << graph.values[store.state].name << " is read after its store";
-      state_of_[{&graph, store.value}] = store.state;
+      const bool is_first = state_of_.emplace(std::make_pair(&graph, store.value), store.state).second;
+      ENSURE(is_first) << "%" << graph.values[store.value].name << " is stored to two states";
     }
     const auto first_row = static_cast<int>(plan_.rows.size());
     for (const ScheduledCall& call : scheduled.calls) add_row(scheduled, call);
@@ -276,7 +280,7 @@ class PlanMaker {
       if (stored != state_of_.end()) return buffer_of(scheduled, stored->second);
       if (node.op == "parameter") return weight_buffers_.at(buffer.name);
       if (node.op == "state") return state_buffer(attr_string(node.attrs, "arena"), std::move(buffer));
-      if (const int slot = scalar_slot(buffer.name); node.op == "input" && slot >= 0) {
+      if (const int slot = scalar_slot(graph.values[value]); node.op == "input" && slot >= 0) {
         buffer.arena = core::kScalars;
         buffer.offset_bytes = 4 * slot;
       }

@@ -36,6 +36,15 @@ class Partitioner {
     return in_order();
   }
 
+  GroupId group_of(NodeId node) const { return group_of_[node]; }
+
+  // Must the value exist in memory, for readers outside its group?
+  bool is_needed_outside(ValueId value) const {
+    const GroupId group = group_of_[graph_.values[value].node];
+    return kept_[value] || std::any_of(users_[value].begin(), users_[value].end(),
+                                       [&](NodeId user) { return group_of_[user] != group; });
+  }
+
  private:
   // The latest group that ends in an operand which this node may continue in registers.
   GroupId group_to_join(NodeId id) const {
@@ -59,7 +68,7 @@ class Partitioner {
 
   // Joining would make a cycle when another operand is computed from the group.
   bool others_depend_on(const Node& node, ValueId joined, GroupId group) const {
-    std::set<NodeId> seen;
+    std::vector<bool> seen(graph_.nodes.size());
     std::vector<NodeId> open;
     for (ValueId operand : node.inputs) {
       if (operand != joined) open.push_back(graph_.values[operand].node);
@@ -67,18 +76,19 @@ class Partitioner {
     while (!open.empty()) {
       const NodeId next = open.back();
       open.pop_back();
-      if (next < groups_[group].front() || !seen.insert(next).second) continue;
+      if (seen[next] || group_of_[next] == kNoGroup) continue;  // sources depend on nothing
       if (group_of_[next] == group) return true;
       // A group runs as a whole: what any of its nodes needs, all of them wait for.
-      const std::vector<NodeId> alone = {next};
-      for (NodeId member : group_of_[next] == kNoGroup ? alone : groups_[group_of_[next]]) {
+      for (NodeId member : groups_[group_of_[next]]) {
+        seen[member] = true;
         for (ValueId operand : graph_.nodes[member].inputs) open.push_back(graph_.values[operand].node);
       }
     }
     return false;
   }
 
-  // Groups sorted so that each comes after those it reads from; among the ready ones the earliest node first.
+  // Groups sorted so that each comes after those it reads from; among the ready ones the one that starts first: a
+  // weight gradient, whose accumulate stands at the graph's end, runs while its operands are warm and then frees them.
   std::vector<std::vector<NodeId>> in_order() const {
     std::vector<std::set<GroupId>> needed_by(groups_.size());
     std::vector<int> waits(groups_.size());
@@ -91,9 +101,9 @@ class Partitioner {
         }
       }
     }
-    std::set<std::pair<NodeId, GroupId>> ready;  // by last node
+    std::set<std::pair<NodeId, GroupId>> ready;  // by first node
     auto add_when_ready = [&](GroupId group) {
-      if (waits[group] == 0) ready.insert({groups_[group].back(), group});
+      if (waits[group] == 0) ready.insert({groups_[group].front(), group});
     };
     for (size_t g = 0; g < groups_.size(); ++g) add_when_ready(static_cast<GroupId>(g));
     std::vector<std::vector<NodeId>> order;
@@ -119,32 +129,19 @@ class Partitioner {
   std::vector<std::vector<NodeId>> groups_;
 };
 
-// The values that somebody outside the group reads.
-std::set<ValueId> values_needed_outside(const Graph& graph, const std::vector<NodeId>& group) {
-  const std::set<NodeId> members(group.begin(), group.end());
-  std::set<ValueId> needed(graph.outputs.begin(), graph.outputs.end());
-  for (const Store& store : graph.stores) needed.insert(store.value);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (members.contains(static_cast<NodeId>(i))) continue;
-    needed.insert(graph.nodes[i].inputs.begin(), graph.nodes[i].inputs.end());
-  }
-  return needed;
-}
-
 // The group's nodes as a body with canonical names.
-KernelCall make_call(const Graph& graph, const std::vector<NodeId>& group) {
+KernelCall make_call(const Graph& graph, const Partitioner& partitioner, const std::vector<NodeId>& group) {
   KernelCall call{.phase = graph.nodes[group[0]].phase};
-  const std::set<NodeId> members(group.begin(), group.end());
+  const GroupId id = partitioner.group_of(group[0]);
   Builder builder = make_builder("kernel");
   std::map<ValueId, ValueId> inside;
-  for (NodeId id : group) {
-    for (ValueId operand : graph.nodes[id].inputs) {
-      if (members.contains(graph.values[operand].node) || inside.contains(operand)) continue;
+  for (NodeId node : group) {
+    for (ValueId operand : graph.nodes[node].inputs) {
+      if (partitioner.group_of(graph.values[operand].node) == id || inside.contains(operand)) continue;
       inside[operand] = builder.input("a" + std::to_string(call.inputs.size()), graph.type(operand));
       call.inputs.push_back(operand);
     }
   }
-  const std::set<ValueId> needed = values_needed_outside(graph, group);
   for (size_t i = 0; i < group.size(); ++i) {
     const Node& node = graph.nodes[group[i]];
     std::vector<ValueId> operands;
@@ -154,7 +151,7 @@ KernelCall make_call(const Graph& graph, const std::vector<NodeId>& group) {
     for (size_t r = 0; r < results.size(); ++r) {
       const ValueId result = node.results[r];
       inside[result] = results[r];
-      if (needed.contains(result)) {
+      if (partitioner.is_needed_outside(result)) {
         builder.output(results[r]);
         call.outputs.push_back(result);
       } else {
@@ -169,8 +166,9 @@ KernelCall make_call(const Graph& graph, const std::vector<NodeId>& group) {
 }  // namespace
 
 std::vector<KernelCall> partition(const Graph& graph, const Keep& keep) {
+  Partitioner partitioner(graph, keep);
   std::vector<KernelCall> calls;
-  for (const std::vector<NodeId>& group : Partitioner(graph, keep).run()) calls.push_back(make_call(graph, group));
+  for (const std::vector<NodeId>& group : partitioner.run()) calls.push_back(make_call(graph, partitioner, group));
   return calls;
 }
 

@@ -24,7 +24,7 @@ struct KernelCall {
 // Values, by name, that must exist in memory: no kernel computes them on its way to something else.
 using Keep = std::function<bool(const std::string& name)>;
 
-// In an order in which they can run, phases in order.
+// In an order in which they can run, phases in order. The graph has no dead code.
 std::vector<KernelCall> partition(const Graph& graph, const Keep& keep = {});
 
 }  // namespace convoke

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "compiler/kernels/instance.h"
 #include "compiler/kernels/kernel.h"
 #include "runtime/core/plan.h"
-#include "schedules/database/instance.h"
 
 namespace convoke {
 

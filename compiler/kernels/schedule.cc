@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::string_view kGradientSuffix = ".grad";
 
-Result<Instance> look_up(const Lookup& lookup, const KernelCall& call) {
-  auto instance = lookup(call.kernel);
-  if (!instance.ok()) return internal_error("kernel " + call.name + ": " + instance.status().message());
+Result<Instance> look_up(const Lookup& lookup, const std::string& name, const Kernel& kernel) {
+  auto instance = lookup(kernel);
+  if (!instance.ok()) return internal_error("kernel " + name + ": " + instance.status().message());
   return instance;
 }
 
@@ -57,9 +57,7 @@ Result<ScheduledCall> pack_call(const ScheduledGraph& scheduled, OperandId from,
   call.kernel.output_layouts = {scheduled.layout(copy)};
   call.inputs = {from};
   call.outputs = {copy};
-  auto instance = lookup(call.kernel);
-  if (!instance.ok()) return instance.status();
-  call.instance = std::move(instance).value();
+  ASSIGN_OR_RETURN(call.instance, look_up(lookup, call.name, call.kernel));
   return call;
 }
 
@@ -91,7 +89,7 @@ std::string ScheduledGraph::name(OperandId operand) const {
 Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep) {
   ScheduledGraph scheduled{.graph = &graph, .layouts = std::vector<Layout>(graph.values.size())};
   for (KernelCall& call : partition(graph, keep)) {
-    ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call));
+    ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call.name, call.kernel));
     scheduled.calls.push_back({std::move(call.name), call.phase, std::move(call.kernel), std::move(instance),
                                std::move(call.inputs), std::move(call.outputs), std::move(call.fused)});
   }

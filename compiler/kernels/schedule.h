@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "compiler/kernels/instance.h"
 #include "compiler/kernels/partition.h"
-#include "schedules/database/instance.h"
 
 namespace convoke {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "Halide.h"
+#include "compiler/kernels/instance.h"
 #include "compiler/kernels/kernel.h"
 #include "runtime/base/status.h"
-#include "schedules/database/instance.h"
 #include "schedules/targets/target.h"
 
 namespace convoke {

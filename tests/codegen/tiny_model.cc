@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "runtime/base/checked.h"
-#include "schedules/database/instance.h"
+#include "schedules/database/lookup.h"
 
 namespace convoke {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "compiler/codegen/codegen.h"
 #include "compiler/kernels/make_plan.h"
+#include "schedules/database/lookup.h"
 #include "schedules/targets/target.h"
 
 namespace convoke {

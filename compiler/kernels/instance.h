@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "compiler/kernels/kernel.h"
-#include "schedules/targets/target.h"
 
 namespace convoke {
 
@@ -31,9 +30,5 @@ struct Instance {
   Origin origin = Origin::kDefault;
   PreferredLayouts layouts;
 };
-
-// The first template of the list that applies, with its defaults (tuned entries come with the tuner). `only` forces a
-// template.
-Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& only = "");
 
 }  // namespace convoke

@@ -1,20 +1,9 @@
-// Lookup: which template runs a kernel (instance.h). Compiled into the templates' library, whose table it walks.
-#include "schedules/database/instance.h"
+// Lookup of a kernel's instance (lookup.h). Compiled into the templates' library, whose table it walks.
+#include "schedules/database/lookup.h"
 
 #include "schedules/templates/template.h"
 
 namespace convoke {
-
-std::string to_string(const Knobs& knobs) {
-  std::string text;
-  for (const auto& [name, value] : knobs) text += (text.empty() ? "" : " ") + name + "=" + std::to_string(value);
-  return text;
-}
-
-BatchClass batch_class(int64_t capacity) {
-  if (capacity <= 1) return BatchClass::kOne;
-  return capacity < 8 ? BatchClass::kFew : BatchClass::kMany;
-}
 
 // The defaults hold for every batch class; tuned entries are what differs between them.
 Result<Instance> lookup(const Kernel& kernel, BatchClass, const TargetSpec& target, const std::string& only) {

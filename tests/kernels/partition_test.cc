@@ -1,0 +1,164 @@
+// Partition: the fusion rules on small graphs, and that running the kernels in order is running the graph.
+#include "compiler/kernels/partition.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "compiler/ir/text.h"
+#include "compiler/ops/op.h"
+#include "compiler/passes/passes.h"
+#include "tests/kernels/random_graph.h"
+
+namespace convoke {
+namespace {
+
+// One line a kernel: "conv+relu(x, w) -> relu", with the phase in front where it changes.
+std::string partition_text(const std::string& text) {
+  const Result<Graph> graph = parse("graph g\n" + text);
+  REQUIRE_MESSAGE(graph.ok(), graph.status().message());
+  const Status verified = verify(*graph);
+  REQUIRE_MESSAGE(verified.ok(), verified.message());
+  auto names = [&](const std::vector<ValueId>& values) {
+    std::string list;
+    for (ValueId value : values) list += (list.empty() ? "" : ", ") + graph->values[value].name;
+    return list;
+  };
+  std::string result;
+  Phase phase = Phase::kForward;
+  for (const KernelCall& call : partition(*graph)) {
+    if (call.phase != phase) result += std::string(to_string(phase = call.phase)) + ": ";
+    result += call.name + "(" + names(call.inputs) + ") -> " + names(call.outputs) + "\n";
+  }
+  return result;
+}
+
+const std::string kConv =
+    "%x = input() : f32[n,4,4,8]\n"
+    "%w = parameter() : f32[8,8,1,1]\n"
+    "%conv = conv2d(%x, %w) {dilation=[1,1], groups=1, padding=[0,0,0,0], stride=[1,1]} : f32[n,4,4,8]\n";
+
+TEST_CASE("elementwise work behind an anchor joins it, with further operands") {
+  CHECK(partition_text(kConv + "%sum = add(%conv, %x) : f32[n,4,4,8]\n"
+                               "%relu = relu(%sum) : f32[n,4,4,8]\n"
+                               "output %relu\n") == "conv+sum+relu(x, w) -> relu\n");
+}
+
+TEST_CASE("elementwise work in front of an anchor is a kernel of its own") {
+  CHECK(partition_text("%y = input() : f32[n,4,4,8]\n"
+                       "%w = parameter() : f32[8,8,1,1]\n"
+                       "%a = relu(%y) : f32[n,4,4,8]\n"
+                       "%b = tanh(%a) : f32[n,4,4,8]\n"
+                       "%conv = conv2d(%b, %w) {dilation=[1,1], groups=1, padding=[0,0,0,0], stride=[1,1]} : "
+                       "f32[n,4,4,8]\n"
+                       "output %conv\n") == "a+b(y) -> b\nconv(b, w) -> conv\n");
+}
+
+TEST_CASE("fan-out, outputs and stores stop fusion: the value must exist in memory") {
+  CHECK(partition_text(kConv + "%relu = relu(%conv) : f32[n,4,4,8]\n"
+                               "%tanh = tanh(%conv) : f32[n,4,4,8]\n"
+                               "output %relu\noutput %tanh\n") ==
+        "conv(x, w) -> conv\nrelu(conv) -> relu\ntanh(conv) -> tanh\n");
+  CHECK(partition_text(kConv + "%relu = relu(%conv) : f32[n,4,4,8]\n"
+                               "output %relu\noutput %conv\n") == "conv(x, w) -> conv\nrelu(conv) -> relu\n");
+  CHECK(partition_text("%x = input() : f32[n,4,4,8]\n"
+                       "%s = state() {arena=\"state\"} : f32[8]\n"
+                       "%sum = channel_sum(%x) : f32[8]\n"
+                       "%t = tanh(%sum) : f32[8]\n"
+                       "store %s, %sum\noutput %t\n") == "sum(x) -> sum\nt(sum) -> t\n");
+}
+
+TEST_CASE("a value read twice by one node is in memory") {
+  CHECK(partition_text(kConv + "%twice = add(%conv, %conv) : f32[n,4,4,8]\noutput %twice\n") ==
+        "conv(x, w) -> conv\ntwice(conv) -> twice\n");
+}
+
+TEST_CASE("phases stop fusion and run in order") {
+  CHECK(partition_text(kConv + "backward:\n"
+                               "%relu = relu(%conv) : f32[n,4,4,8]\n"
+                               "loss:\n"
+                               "%tanh = tanh(%x) : f32[n,4,4,8]\n"
+                               "output %relu\noutput %tanh\n") ==
+        "conv(x, w) -> conv\nloss: tanh(x) -> tanh\nbackward: relu(conv) -> relu\n");
+}
+
+TEST_CASE("of two operands that could be continued it is the later one") {
+  CHECK(partition_text(kConv + "%v = parameter() : f32[8,8,1,1]\n"
+                               "%conv.2 = conv2d(%x, %v) {dilation=[1,1], groups=1, padding=[0,0,0,0], stride=[1,1]} : "
+                               "f32[n,4,4,8]\n"
+                               "%sum = add(%conv, %conv.2) : f32[n,4,4,8]\n"
+                               "output %sum\n") == "conv(x, w) -> conv\nconv.2+sum(x, v, conv) -> sum\n");
+}
+
+TEST_CASE("only operands of the result's shape are continued; vectors per channel are read") {
+  CHECK(partition_text("%x = input() : f32[n,4,4,8]\n"
+                       "%g = parameter() : f32[8]\n"
+                       "%mean, %var = channel_moments(%x) : f32[8], f32[8]\n"
+                       "%y = batch_norm2d(%x, %g, %g, %mean, %var) {epsilon=0.1} : f32[n,4,4,8]\n"
+                       "output %y\n") == "mean(x) -> mean, var\ny(x, g, mean, var) -> y\n");
+}
+
+TEST_CASE("the second result of an anchor is not continued, and an unread one is no output") {
+  CHECK(partition_text("%x = input() : f32[n,4,4,8]\n"
+                       "%mean, %var = channel_moments(%x) : f32[8], f32[8]\n"
+                       "%t = tanh(%var) : f32[8]\n"
+                       "output %t\n") == "mean(x) -> var\nt(var) -> t\n");
+}
+
+TEST_CASE("no join where the other operand is computed from the group") {
+  CHECK(partition_text("%x = input() : f32[n,4,4,8]\n"
+                       "%mean, %var = channel_moments(%x) : f32[8], f32[8]\n"
+                       "%t = tanh(%var) : f32[8]\n"
+                       "%sum = add(%mean, %t) : f32[8]\n"
+                       "output %sum\n") == "mean(x) -> mean, var\nt+sum(var, mean) -> sum\n");
+}
+
+// b joins the kernel of m, which then needs the kernel of k; c may not join that one, as it needs m.1.
+TEST_CASE("no join where the other operand is in an earlier kernel that waits for the group") {
+  CHECK(partition_text("%x = input() : f32[n,4,4,8]\n"
+                       "%y = input() : f32[n,4,4,8]\n"
+                       "%m, %m.1 = channel_moments(%x) : f32[8], f32[8]\n"
+                       "%k, %k.1 = channel_moments(%y) : f32[8], f32[8]\n"
+                       "%a = tanh(%k) : f32[8]\n"
+                       "%s = channel_sum(%x) : f32[8]\n"
+                       "%b = add(%m, %k.1) : f32[8]\n"
+                       "%c = add(%a, %m.1) : f32[8]\n"
+                       "output %b\noutput %c\noutput %s\n") ==
+        "k+a(y) -> k.1, a\nm+b(x, k.1) -> m.1, b\ns(x) -> s\nc(a, m.1) -> c\n");
+}
+
+TEST_CASE("random graphs: kernels in order compute the graph's values") {
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    const Graph graph = eliminate_dead_code(random_graph(seed));
+    const std::string what = "seed " + std::to_string(seed) + "\n" + print(graph);
+    INFO(what);
+    const Environment sources = make_sources(graph, 2), expected = interpret(graph, sources);
+    Environment values = sources;
+    Phase phase = Phase::kPrepare;
+    for (const KernelCall& call : partition(graph)) {
+      CHECK(call.phase >= phase);
+      phase = call.phase;
+      CHECK(verify(call.kernel.body).ok());
+      Environment operands;
+      for (size_t i = 0; i < call.inputs.size(); ++i) {
+        const auto found = values.find(graph.values[call.inputs[i]].name);
+        REQUIRE(found != values.end());  // what it reads has been computed
+        operands["a" + std::to_string(i)] = found->second;
+      }
+      const Environment results = interpret(call.kernel.body, operands);
+      REQUIRE(call.outputs.size() == call.kernel.body.outputs.size());
+      CHECK_FALSE(call.outputs.empty());
+      for (size_t o = 0; o < call.outputs.size(); ++o) {
+        values[graph.values[call.outputs[o]].name] =
+            results.at(call.kernel.body.values[call.kernel.body.outputs[o]].name);
+      }
+    }
+    for (ValueId output : graph.outputs) {
+      const std::string& name = graph.values[output].name;
+      CHECK(values.at(name).data == expected.at(name).data);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convoke
