@@ -41,6 +41,32 @@ struct Measured {
   std::vector<RowTime> rows;  // in order; those that ran
 };
 
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+// Medians over `steps` steps, apart from the timing of whole calls, which this would disturb.
+Result<std::vector<RowTime>> profile(const Library& library, Workload& workload, int64_t steps) {
+  const convoke_library& table = library.table();
+  std::vector<std::vector<double>> times(static_cast<size_t>(library.model().row_count));
+  std::vector<uint64_t> ns(times.size()), calls(times.size());
+  for (int64_t i = 0; i < steps; ++i) {
+    table.profile(workload.context(), 1);  // clears
+    RETURN_IF_ERROR(workload.step());
+    table.profile_read(workload.context(), ns.data(), calls.data());
+    for (size_t r = 0; r < times.size(); ++r) {
+      if (calls[r] > 0) times[r].push_back(static_cast<double>(ns[r]) / 1e6);
+    }
+  }
+  table.profile(workload.context(), 0);
+  std::vector<RowTime> rows;
+  for (size_t r = 0; r < times.size(); ++r) {
+    if (!times[r].empty()) rows.push_back({&library.model().rows[r], median(times[r])});
+  }
+  return rows;
+}
+
 Result<Measured> measure(const Library& library, Workload& workload, double seconds) {
   constexpr int kWarmUps = 3;
   constexpr size_t kFewestCalls = 5;
@@ -52,21 +78,9 @@ Result<Measured> measure(const Library& library, Workload& workload, double seco
     RETURN_IF_ERROR(workload.step());
     times.push_back(milliseconds_since(start));
   }
-  std::ranges::sort(times);
-  Measured measured{times[times.size() / 2], times[0], static_cast<int64_t>(times.size()), {}};
+  Measured measured{median(times), std::ranges::min(times), static_cast<int64_t>(times.size()), {}};
 
-  // Apart from the timing above, which it would disturb.
-  const convoke_library& table = library.table();
-  table.profile(workload.context(), 1);
-  const int64_t profiled = std::clamp<int64_t>(measured.calls / 4, 3, 1000);
-  for (int64_t i = 0; i < profiled; ++i) RETURN_IF_ERROR(workload.step());
-  std::vector<uint64_t> ns(library.model().row_count), calls(ns.size());
-  table.profile_read(workload.context(), ns.data(), calls.data());
-  for (size_t r = 0; r < ns.size(); ++r) {
-    if (calls[r] == 0) continue;
-    measured.rows.push_back(
-        {&library.model().rows[r], static_cast<double>(ns[r]) / static_cast<double>(calls[r]) / 1e6});
-  }
+  ASSIGN_OR_RETURN(measured.rows, profile(library, workload, std::clamp<int64_t>(measured.calls / 4, 3, 1000)));
   return measured;
 }
 
