@@ -69,7 +69,8 @@ void copy_outputs(const convoke_context* context, const int32_t* buffers, void* 
     const int64_t given = logical_elems(buffer) * element_bytes(buffer);
     const uint8_t* from = context->buffers[buffers[i]].host;
     uint8_t* to = static_cast<uint8_t*>(outputs[i]);
-    for (int64_t s = 0; s < context->n; ++s) {
+    const int64_t samples = buffer.has_batch ? context->n : 1;
+    for (int64_t s = 0; s < samples; ++s) {
       from_storage(buffer, to + s * given, from + s * stored, row_major(buffer));
     }
   }

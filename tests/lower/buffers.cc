@@ -1,10 +1,6 @@
 // Conversions between tensors and Halide buffers (buffers.h).
 #include "tests/lower/buffers.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
-
 namespace convoke {
 namespace {
 
@@ -38,17 +34,6 @@ Halide::Buffer<> to_buffer(const Type& type, const Tensor& tensor) {
 std::vector<double> to_values(const Halide::Buffer<>& buffer) {
   if (buffer.type().is_float()) return copy_out<float>(buffer);
   return buffer.type().is_int() ? copy_out<int32_t>(buffer) : copy_out<uint8_t>(buffer);
-}
-
-std::string first_difference(const Tensor& expected, const std::vector<double>& found, double allowed) {
-  if (found.size() != expected.data.size()) {
-    return fmt::format("{} elements, expected {}", found.size(), expected.data.size());
-  }
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (std::fabs(found[i] - expected.data[i]) <= allowed) continue;
-    return fmt::format("element {} is {}, expected {} ± {}", i, found[i], expected.data[i], allowed);
-  }
-  return "";
 }
 
 }  // namespace convoke

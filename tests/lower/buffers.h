@@ -11,7 +11,4 @@ Halide::Buffer<> make_buffer(const Type& type, int64_t batch);  // not initialis
 Halide::Buffer<> to_buffer(const Type& type, const Tensor& tensor);
 std::vector<double> to_values(const Halide::Buffer<>& buffer);  // in the tensor's order; dense buffers only
 
-// The first element that is further than `allowed` from what is expected, as text; empty when there is none.
-std::string first_difference(const Tensor& expected, const std::vector<double>& found, double allowed);
-
 }  // namespace convoke

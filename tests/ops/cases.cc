@@ -193,4 +193,15 @@ double tolerance(const Case& test_case, const Tensor& expected) {
   return std::ldexp(1.0, -24) * (16 + 2 * length) * scale;
 }
 
+std::string first_difference(const Tensor& expected, const std::vector<double>& found, double allowed) {
+  if (found.size() != expected.data.size()) {
+    return fmt::format("{} elements, expected {}", found.size(), expected.data.size());
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (std::fabs(found[i] - expected.data[i]) <= allowed) continue;
+    return fmt::format("element {} is {}, expected {} ± {}", i, found[i], expected.data[i], allowed);
+  }
+  return "";
+}
+
 }  // namespace convoke

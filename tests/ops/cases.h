@@ -53,4 +53,7 @@ std::vector<Tensor> run_reference(const Case& test_case, const std::vector<Tenso
 // number of terms that the op's work puts into one element of a result. Sums of L terms err like √L to L roundings.
 double tolerance(const Case& test_case, const Tensor& expected);
 
+// The first element that is further than `allowed` from what is expected, as text; empty when there is none.
+std::string first_difference(const Tensor& expected, const std::vector<double>& found, double allowed);
+
 }  // namespace convoke
