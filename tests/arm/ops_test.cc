@@ -8,6 +8,7 @@
 #include <set>
 
 #include "compiler/kernels/make_plan.h"
+#include "schedules/database/lookup.h"
 #include "tests/arm/board.h"
 #include "tests/ops/cases.h"
 
