@@ -33,6 +33,22 @@ const ScheduleTemplate* template_of(const Kernel& kernel, const TargetSpec& targ
   return nullptr;
 }
 
+// Gives the weight or its gradient the layout that the forward kernel wishes for.
+Kernel with_layouts(const Work& work, const TargetSpec& target) {
+  Kernel kernel = work.kernel;
+  if (!work.forward) return kernel;
+  const Kernel& forward = *work.forward;
+  const Layout layout = lookup(forward, batch_class(work.batch), target).value().layouts.inputs[1];
+  const Type& weight = forward.body.type(forward.inputs[1]);
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    if (kernel.body.type(kernel.inputs[i]) == weight) kernel.input_layouts[i] = layout;
+  }
+  for (size_t i = 0; i < kernel.body.outputs.size(); ++i) {
+    if (kernel.body.type(kernel.body.outputs[i]) == weight) kernel.output_layouts[i] = layout;
+  }
+  return kernel;
+}
+
 double flops_of(const Work& work) {
   const NodeView node = view(work.kernel.body, work.kernel.body.nodes[static_cast<size_t>(work.kernel.anchor)]);
   return 2.0 * static_cast<double>(find_op(node.op)->traits.work(node) * work.batch);
@@ -46,7 +62,7 @@ void run(benchmark::State& state, const Work& work, const TargetSpec& target, do
   std::string assembly = work.name;
   std::replace(assembly.begin(), assembly.end(), '/', '_');
   const auto start = std::chrono::steady_clock::now();
-  CompiledKernel kernel = compile(work.kernel, *schedule, knobs, target, work.batch,
+  CompiledKernel kernel = compile(with_layouts(work, target), *schedule, knobs, target, work.batch,
                                   options.assembly.empty() ? "" : options.assembly + "/" + assembly);
   state.counters["compile_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (auto _ : state) call(kernel);

@@ -33,8 +33,11 @@ CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, c
                        const TargetSpec& target, int64_t batch, const std::string& assembly) {
   Kernel packed = kernel;
   const PreferredLayouts layouts = schedule.layouts(kernel, knobs, target);
-  packed.input_layouts = layouts.inputs;
-  packed.output_layouts = layouts.outputs;
+  const auto wish = [](std::vector<Layout>& given, const std::vector<Layout>& wished) {
+    for (size_t i = 0; i < given.size(); ++i) given[i] = wished[i].plain() ? given[i] : wished[i];
+  };
+  wish(packed.input_layouts, layouts.inputs);
+  wish(packed.output_layouts, layouts.outputs);
   BuiltKernel built = schedule.build(packed, knobs, target).value();
   const Halide::Target release(target.halide_target + "-no_asserts-no_bounds_query");
   if (!assembly.empty()) {

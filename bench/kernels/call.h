@@ -10,7 +10,8 @@ struct CompiledKernel {
   std::vector<Halide::Buffer<>> buffers;  // inputs, then outputs
 };
 
-// Release flags; the buffers hold small numbers. `assembly`: a file to write, or empty.
+// Release flags, the layouts that the schedule wishes for; the buffers hold small numbers. `assembly`: a file to write,
+// or empty.
 CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
                        const TargetSpec& target, int64_t batch, const std::string& assembly);
 

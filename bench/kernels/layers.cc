@@ -45,7 +45,9 @@ constexpr Image kImages[] = {{28, 6}, {10, 16}, {28, 64}, {112, 64}, {56, 64}, {
 
 void add(std::vector<Work>& work, std::string_view op, const std::string& layer, const Attrs& attrs,
          const std::vector<Type>& inputs, int64_t batch) {
-  work.push_back({fmt::format("{}/{}/n{}", op, layer, batch), single_op_kernel(op, attrs, inputs), batch});
+  work.push_back({.name = fmt::format("{}/{}/n{}", op, layer, batch),
+                  .kernel = single_op_kernel(op, attrs, inputs),
+                  .batch = batch});
 }
 
 void add_conv(std::vector<Work>& work, const ConvLayer& layer, int64_t batch) {
@@ -75,8 +77,11 @@ void add_linear(std::vector<Work>& work, const LinearLayer& layer, int64_t batch
   std::vector<int64_t> size;
   if (is_image) size = {layer.h, layer.w, layer.c};
   add(work, "linear", name, {}, {x, w, f32({layer.out})}, batch);
+  const Kernel forward = work.back().kernel;
   add(work, "linear_backward_data", name, {{"input_size", size}}, {y, w}, batch);
+  work.back().forward = forward;
   add(work, "linear_backward_weights", name, {}, {y, x}, batch);
+  work.back().forward = forward;
 }
 
 void add_pool(std::vector<Work>& work, const PoolLayer& layer, int64_t batch) {

@@ -2,6 +2,7 @@
 // -50.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ struct Work {
   std::string name;  // "conv2d/64x56x56-64k3s1/n1"
   Kernel kernel;
   int64_t batch;
+  std::optional<Kernel> forward = {};  // whose weight (its second operand) decides the layout of this one's
 };
 
 std::vector<Work> all_work();

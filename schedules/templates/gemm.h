@@ -1,5 +1,5 @@
-// gemm's parts: the three directions of linear layers, each a form of its own (gemm_*.cc), and what they share: the
-// packed weight, [o/V][k][V] with the features k in the order in which the input lies in memory.
+// gemm's parts: the three directions of linear layers, each a form of its own (gemm_*.cc), over one packed weight:
+// [o/V][k][V], the features k in the order in which the input lies in memory, for an image [o/V][h][w][c][V].
 #pragma once
 
 #include "compiler/ops/linear.h"
@@ -8,43 +8,37 @@
 
 namespace convoke::gemm {
 
-// The features of a sample as c·w·h, in the order in memory: an image as it is, a vector as h pieces of c.
-struct Features {
-  int c = 1, w = 1, h = 1;
-};
-// A vector is cut into pieces of at most `longest` features, as its divisors allow.
-Features features_of(const Linear& linear, int64_t longest);
-
 struct FeatureIndex {
   Halide::Expr c, x, y;
 };
 
-// What every direction is built from.
-struct Problem {
-  const Body& body;
-  Linear linear;
-  Features features;
-  int block;     // of outputs in the packed weight
-  int argument;  // which holds the packed weight; -1: it is not packed
+// A kernel whose weight is packed. A gradient of the weight, and what is elementwise with it, has the dimensions and
+// the plain layout of that memory here, (l,k,b) or (l,c,x,y,b) for Halide.
+struct Layer {
+  Kernel kernel;
+  bool is_image = false;
+  int c = 1, w = 1, h = 1;  // features; of a vector all are c, or h pieces of c
+  int out = 0;
+  int block = 0;  // V
+  int lanes = 0;  // of a vector of outputs
 
+  int in() const { return c * w * h; }
+  int vectors() const { return block / lanes; }
+  int blocks() const { return ceil_div(out, block); }
+
+  // An operand over (c,x,y,n), or (k,n).
   Halide::Expr input(const Halide::Func& f, const FeatureIndex& at, const Halide::Expr& n) const;
-  // The weight of output b·block + l; for lanes beyond the last output the packed layout's zeros, or something that is
-  // not to be used.
-  Halide::Expr weight(const Halide::Expr& l, const Halide::Expr& b, const FeatureIndex& at) const;
+  // The packed weight of output b·V + l; zero for lanes beyond the last output.
+  Halide::Expr weight(const Body& body, const Halide::Expr& l, const FeatureIndex& at, const Halide::Expr& b) const;
 };
-
-Layout packed_linear(const Linear& linear, int64_t block);
-// The block of a layout that packed_linear made; 0 of any other.
-int packed_block(const Linear& linear, const Layout& layout);
 
 struct Direction {
   KnobRanges (*knobs)(const Linear&, const TargetSpec&);
   Knobs (*defaults)(const Linear&, const TargetSpec&);
-  std::vector<Halide::Func> (*build)(Body&, const Linear&, const Knobs&, const TargetSpec&);
+  BuiltKernel (*build)(const Layer&, const Knobs&, const TargetSpec&);
 };
-extern const Direction forward;
+extern const Direction forward, backward_data, backward_weights;
 
-// The block of outputs that the forward direction wants packed.
-int forward_block(const Linear& linear, const Knobs& knobs, const TargetSpec& target);
+constexpr int kHidingAccumulators = 8;  // independent FMAs that hide the latency of one
 
 }  // namespace convoke::gemm

@@ -18,22 +18,7 @@ namespace {
 using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var;
 
 constexpr int kTaskRows = 32;
-constexpr int kMaxRows = 8;             // of a tile: rows may lie at the distance of a way of the L1 cache
-constexpr int kHidingAccumulators = 8;  // independent FMAs that hide the latency of one
-
-struct Shape {
-  int lanes, vectors, rows, task_rows;
-  int few;  // samples, at most, that are computed one by one
-};
-
-Shape shape_of(const Linear& linear, const Knobs& knobs, const TargetSpec& target) {
-  const int rows = static_cast<int>(knobs.at("rows"));
-  return {.lanes = lanes_of_channels(linear.out, target),
-          .vectors = static_cast<int>(knobs.at("vectors")),
-          .rows = rows,
-          .task_rows = rows * static_cast<int>(knobs.at("tiles")),
-          .few = std::max(rows / 2, 1)};
-}
+constexpr int kMaxRows = 8;  // of a tile: rows may lie at the distance of a way of the L1 cache
 
 Tile tile_of(const Linear& linear, const TargetSpec& target) {
   return best_tile({.channels = linear.out,
@@ -55,97 +40,90 @@ Knobs defaults(const Linear& linear, const TargetSpec& target) {
   return {{"rows", tile.pixels}, {"tiles", ceil_div(kTaskRows, tile.pixels)}, {"unroll", 1}, {"vectors", tile.vectors}};
 }
 
-// Features whose weights fill half the L2 cache.
-int64_t longest_piece(int block, const TargetSpec& target) {
-  constexpr int kFloat = 4;
-  return std::max<int64_t>(target.l2_bytes / 2 / (kFloat * block), 1);
-}
-
-// Sums of the features' pieces, a tile at a time: acc(l,b,q,n), q < pieces.
-struct Sums {
-  Func acc;
-  RDom r;
-  int pieces;
+struct Form {
+  int rows;       // of a tile
+  int task_rows;  // of a task, at most
+  int few;        // samples, at most, that are computed one by one
+  int unroll;
+  int pieces;  // of the features
+  int chains;  // of one sample, which divide the channels
 };
 
-Sums sum_pieces(const Problem& problem, int64_t longest) {
-  const Features& f = problem.features;
-  const bool whole = int64_t{f.c} * f.w * f.h <= longest;
-  const int pieces = whole ? 1 : f.h, height = f.h / pieces;
-  RDom r(0, f.c, 0, f.w, 0, height, "r");
+// A vector as pieces whose weights stay in the cache, unless only short ones divide it, which would cost more than the
+// cache gives.
+void cut(Layer& layer, int64_t longest) {
+  const int64_t piece = largest_divisor(layer.c, longest);
+  if (layer.is_image || piece < longest / 8) return;
+  layer.h = static_cast<int>(layer.c / piece);
+  layer.c = static_cast<int>(piece);
+}
+
+Form form_of(const Layer& layer, const Knobs& knobs, int64_t longest) {
+  const int rows = static_cast<int>(knobs.at("rows"));
+  return {.rows = rows,
+          .task_rows = rows * static_cast<int>(knobs.at("tiles")),
+          .few = std::max(rows / 2, 1),
+          .unroll = static_cast<int>(knobs.at("unroll")),
+          .pieces = layer.in() > longest ? layer.h : 1,
+          .chains = static_cast<int>(largest_divisor(layer.c, ceil_div(kHidingAccumulators, layer.vectors())))};
+}
+
+// Many samples: sums(l,b,q,n) of piece q of the features. One: sums(l,chain,b,n) of every chains-th channel.
+struct Sums {
+  Func func;
+  RDom r;
+};
+
+Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
+  const int height = layer.h / form.pieces;
+  RDom r(0, layer.c, 0, layer.w, 0, height, "r");
   Var l("l"), b("b"), q("q"), n("n");
   const FeatureIndex at = {r.x, r.y, q * height + r.z};
-  const Expr sample = min(likely(n), problem.body.batch - 1);
-  Func acc("acc");
-  acc(l, b, q, n) = 0.0f;
-  acc(l, b, q, n) += problem.input(anchor_operand(problem.body, 0), at, sample) * problem.weight(l, b, at);
-  return {acc, r, pieces};
+  const Expr sample = min(likely(n), body.batch - 1);
+  Func sums("sums");
+  sums(l, b, q, n) = 0.0f;
+  sums(l, b, q, n) += layer.input(anchor_operand(body, 0), at, sample) * layer.weight(body, l, at, b);
+  return {sums, r};
 }
 
-void schedule_tile(Func tile, const RDom& r, const Shape& s, int unroll) {
-  const Var l = tile.args()[0], n = tile.args()[3];
-  tile.bound_extent(l, s.lanes * s.vectors)
-      .bound_extent(tile.args()[1], 1)
-      .bound_extent(n, s.rows)
-      .store_in(MemoryType::Register);
-  tile.vectorize(l, s.lanes).unroll(l).unroll(n);
-  tile.update().reorder(l, n, r.x, r.y, r.z).vectorize(l, s.lanes).unroll(l).unroll(n).unroll(r.x, unroll);
-}
-
-// One sample: chain s sums the features s, s + chains, … of each pixel.
-struct Chains {
-  Func acc;
-  RDom r;
-  int count;
-};
-
-Chains sum_chains(const Problem& problem, const Shape& s) {
-  const Features& f = problem.features;
-  const int count = static_cast<int>(largest_divisor(f.c, ceil_div(kHidingAccumulators, s.vectors)));
-  RDom r(0, f.c / count, 0, f.w, 0, f.h, "k");
+Sums sum_chains(const Body& body, const Layer& layer, const Form& form) {
+  RDom r(0, layer.c / form.chains, 0, layer.w, 0, layer.h, "r");
   Var l("l"), chain("chain"), b("b"), n("n");
-  const FeatureIndex at = {r.x * count + chain, r.y, r.z};
-  Func acc("row");
-  acc(l, chain, b, n) = 0.0f;
-  acc(l, chain, b, n) += problem.input(anchor_operand(problem.body, 0), at, n) * problem.weight(l, b, at);
-  return {acc, r, count};
+  const FeatureIndex at = {r.x * form.chains + chain, r.y, r.z};
+  Func sums("chains");
+  sums(l, chain, b, n) = 0.0f;
+  sums(l, chain, b, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, b);
+  return {sums, r};
 }
 
-void schedule_chains(Chains& chains, const Shape& s) {
-  Func& acc = chains.acc;
-  const RDom& r = chains.r;
-  const Var l = acc.args()[0], chain = acc.args()[1];
-  acc.bound_extent(l, s.lanes * s.vectors)
-      .bound_extent(chain, chains.count)
-      .bound_extent(acc.args()[2], 1)
-      .store_in(MemoryType::Register);
-  acc.vectorize(l, s.lanes).unroll(l).unroll(chain);
-  acc.update().reorder(l, chain, r.x, r.y, r.z).vectorize(l, s.lanes).unroll(l).unroll(chain);
+// All but the sum's own loops unrolled, in registers: `lanes` wide times the `other` dimension.
+void schedule_tile(Sums& sums, int lanes, const Var& other, int unroll) {
+  const Var l = sums.func.args()[0];
+  const RDom& r = sums.r;
+  sums.func.store_in(MemoryType::Register).vectorize(l, lanes).unroll(l).unroll(other);
+  sums.func.update().reorder(l, other, r.x, r.y, r.z).vectorize(l, lanes).unroll(l).unroll(other).unroll(r.x, unroll);
 }
 
-std::vector<Func> build(Body& body, const Linear& linear, const Knobs& knobs, const TargetSpec& target) {
-  const Shape s = shape_of(linear, knobs, target);
-  const int block = s.lanes * s.vectors;
-  const int64_t longest = longest_piece(block, target);
-  const int weight = anchor_input(*body.kernel, 1);
-  const bool is_packed = weight >= 0 && packed_block(linear, body.kernel->input_layouts[weight]) == block;
-  const Problem problem = {body, linear, features_of(linear, longest), block, is_packed ? weight : -1};
-
-  Sums sums = sum_pieces(problem, longest);
-  Chains chains = sum_chains(problem, s);
+BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& target) {
+  constexpr int kFloat = 4;
+  const int64_t longest = std::max(target.l2_bytes / 2 / (kFloat * given.block), 1);
+  Layer layer = given;
+  cut(layer, longest);
+  const Form form = form_of(layer, knobs, longest);
+  Body body = make_body(layer.kernel);
+  const int block = layer.block, pieces = form.pieces;
+  Sums sums = sum_pieces(body, layer, form), chains = sum_chains(body, layer, form);
   Var o("o"), n("n"), l("l"), b("b");
   Func total("total"), result("result");
-  Expr many = sums.acc(o % block, o / block, 0, n), one = chains.acc(o % block, 0, o / block, n);
-  RDom piece(0, sums.pieces, "piece");
-  if (sums.pieces > 1) {
-    total(l, b, n) = 0.0f;
-    total(l, b, n) += sums.acc(l, b, piece, n);
-    many = total(o % block, o / block, n);
-  }
-  for (int i = 1; i < chains.count; ++i) one += chains.acc(o % block, i, o / block, n);
-  const Expr is_few = body.batch <= s.few;
+  RDom piece(0, pieces, "piece");
+  total(l, b, n) = 0.0f;
+  total(l, b, n) += sums.func(l, b, piece, n);
+  const Expr many = pieces == 1 ? sums.func(o % block, o / block, 0, n) : total(o % block, o / block, n);
+  Expr one = chains.func(o % block, 0, o / block, n);
+  for (int i = 1; i < form.chains; ++i) one += chains.func(o % block, i, o / block, n);
+  const Expr is_few = body.batch <= form.few;
   Expr value = select(is_few, one, many);
-  if (linear.has_bias) value += anchor_operand(body, 2)(o);
+  if (anchor_view(layer.kernel).inputs.size() == 3) value += anchor_operand(body, 2)(o);
   result(o, n) = value;
   set_anchor(body, {result});
   std::vector<Func> outputs = make_outputs(body);
@@ -153,41 +131,45 @@ std::vector<Func> build(Body& body, const Linear& linear, const Knobs& knobs, co
   Func& out = outputs[0];
   const Var oo = out.args()[0], on = out.args()[1];
   Var co("co"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
-  out.bound(oo, 0, static_cast<int>(linear.out)).split(oo, co, ci, block, tail_of(linear.out, block));
-  out.vectorize(ci, s.lanes).unroll(ci);
-  // Both forms have a loop `row`, where what the other one needs is computed under a condition that never holds.
-  out.specialize(is_few).split(on, row, ni, 1).reorder(ci, ni, row, co).never_partition(row).parallel(co);
-  out.split(on, no, ni, s.task_rows, TailStrategy::GuardWithIf)
-      .split(ni, row, ni, s.rows, TailStrategy::GuardWithIf)
+  out.bound(oo, 0, layer.out).split(oo, co, ci, block, tail_of(layer.out, block));
+  out.vectorize(ci, layer.lanes).unroll(ci);
+  // Both forms have the loops `row` and `task`, where what the other one needs is computed under a condition that never
+  // holds.
+  out.specialize(is_few)
+      .split(on, row, ni, 1)
+      .reorder(ci, ni, row, co)
+      .never_partition(row)
+      .rename(co, task)
+      .parallel(task);
+  out.split(on, no, ni, form.task_rows, TailStrategy::GuardWithIf)
+      .split(ni, row, ni, form.rows, TailStrategy::GuardWithIf)
       .reorder(ci, ni, row, co, no)
       .unroll(ni)
       .fuse(co, no, task)
       .parallel(task);
-  chains.acc.compute_at(out, row);
-  schedule_chains(chains, s);
-  schedule_tile(sums.acc, sums.r, s, static_cast<int>(knobs.at("unroll")));
-  if (sums.pieces == 1) {
-    sums.acc.compute_at(out, row);
-    return outputs;
+  const std::vector<Var> at = chains.func.args(), tile = sums.func.args();
+  chains.func.compute_at(out, row).bound_extent(at[0], block).bound_extent(at[1], form.chains).bound_extent(at[2], 1);
+  schedule_tile(chains, layer.lanes, at[1], 1);
+  sums.func.bound_extent(tile[0], block).bound_extent(tile[1], 1).bound_extent(tile[3], form.rows);
+  schedule_tile(sums, layer.lanes, tile[3], form.unroll);
+  if (pieces == 1) {
+    sums.func.compute_at(out, row);
+    return finish(body, outputs);
   }
   Var to("to"), ti("ti");
-  total.compute_at(out, task).bound_extent(l, block).align_bounds(n, s.rows).bound_storage(n, s.task_rows);
-  total.vectorize(l, s.lanes).unroll(l);
+  total.compute_at(out, task).bound_extent(l, block).bound_extent(b, 1);
+  total.align_bounds(n, form.rows).bound_storage(n, form.task_rows).vectorize(l, layer.lanes).unroll(l);
   total.update()
-      .split(n, to, ti, s.rows, TailStrategy::GuardWithIf)
+      .split(n, to, ti, form.rows, TailStrategy::GuardWithIf)
       .reorder(l, ti, to, b, piece)
-      .vectorize(l, s.lanes)
+      .vectorize(l, layer.lanes)
       .unroll(l)
       .unroll(ti);
-  sums.acc.compute_at(total, to);
-  return outputs;
+  sums.func.compute_at(total, to);
+  return finish(body, outputs);
 }
 
 }  // namespace
-
-int forward_block(const Linear& linear, const Knobs& knobs, const TargetSpec& target) {
-  return lanes_of_channels(linear.out, target) * static_cast<int>(knobs.at("vectors"));
-}
 
 const Direction forward = {knobs, defaults, build};
 
