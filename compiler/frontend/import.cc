@@ -8,7 +8,6 @@
 
 #include "compiler/frontend/expand.h"
 #include "runtime/base/checked.h"
-#include "runtime/base/file.h"
 
 namespace convoke {
 namespace {
@@ -338,11 +337,9 @@ ImportResult import_model_bytes(const std::string& bytes, const std::string& fil
 }
 
 ImportResult import_model(const std::string& path, const ImportOptions& options) {
-  const Result<std::string> bytes = read_file(path);
-  if (bytes.ok()) return import_model_bytes(*bytes, path, options);
-  ImportResult result{{}, Diagnostics(path)};
-  report_unreadable(bytes.status(), path, result.diagnostics);
-  return result;
+  ImportResult unread{{}, Diagnostics(path)};
+  const std::optional<std::string> bytes = read_definition(path, unread.diagnostics);
+  return bytes ? import_model_bytes(*bytes, path, options) : unread;
 }
 
 }  // namespace convoke

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "compiler/frontend/text_errors.h"
+#include "runtime/base/file.h"
 
 namespace convoke {
 namespace {
@@ -115,17 +116,23 @@ ReadMessage read_message(const std::string& bytes, pb::Message& message, Places&
     diagnostics.add({"E0107",
                      {},
                      "",
-                     fmt::format("has {} bytes, expected at most {}", bytes.size(), kMaxBytes),
+                     fmt::format("the file is too large, expected at most {} bytes", kMaxBytes),
                      "weights do not belong into a model or recipe"});
     return {};
   }
-  return is_text(bytes) ? read_text(bytes, message, places, diagnostics) : read_binary(bytes, message, diagnostics);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // some editors put it in front
+  if (!is_text(bytes)) return read_binary(bytes, message, diagnostics);
+  const bool marked = bytes.starts_with(kByteOrderMark);
+  return read_text(marked ? bytes.substr(kByteOrderMark.size()) : bytes, message, places, diagnostics);
 }
 
-void report_unreadable(const Status& status, const std::string& path, Diagnostics& diagnostics) {
-  std::string message = status.message();
+std::optional<std::string> read_definition(const std::string& path, Diagnostics& diagnostics) {
+  Result<std::string> bytes = read_file_start(path, kMaxBytes + 1);
+  if (bytes.ok()) return std::move(bytes).value();
+  std::string message = bytes.status().message();
   if (message.starts_with(path + ": ")) message.erase(0, path.size() + 2);
   diagnostics.add({"E0108", {}, "", message, ""});
+  return std::nullopt;
 }
 
 }  // namespace convoke

@@ -5,6 +5,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,8 @@ struct ReadMessage {
 ReadMessage read_message(const std::string& bytes, google::protobuf::Message& message, Places& places,
                          Diagnostics& diagnostics);
 
-// A file that read_file refused.
-void report_unreadable(const Status& status, const std::string& path, Diagnostics& diagnostics);
+// The bytes of a file for read_message, no more of a larger one than shows that it is; nothing when it cannot be read,
+// which is reported.
+std::optional<std::string> read_definition(const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace convoke

@@ -8,7 +8,6 @@
 
 #include "compiler/frontend/located.h"
 #include "model_defs/schema/recipe.pb.h"
-#include "runtime/base/file.h"
 
 namespace convoke {
 namespace {
@@ -189,11 +188,9 @@ RecipeResult read_recipe_bytes(const std::string& bytes, const std::string& file
 }
 
 RecipeResult read_recipe(const std::string& path) {
-  const Result<std::string> bytes = read_file(path);
-  if (bytes.ok()) return read_recipe_bytes(*bytes, path);
-  RecipeResult result{{}, Diagnostics(path)};
-  report_unreadable(bytes.status(), path, result.diagnostics);
-  return result;
+  RecipeResult unread{{}, Diagnostics(path)};
+  const std::optional<std::string> bytes = read_definition(path, unread.diagnostics);
+  return bytes ? read_recipe_bytes(*bytes, path) : unread;
 }
 
 }  // namespace convoke

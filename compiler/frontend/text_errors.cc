@@ -96,13 +96,22 @@ Position TextErrors::start_of_last(const std::string& word, Position behind) con
 std::string TextErrors::found_there(Position position) const {
   const size_t begin = offset_of(text_, position);
   if (begin >= text_.size()) return "the end of the file";
-  size_t end = begin;
+  size_t end = text_[begin] == '-' ? begin + 1 : begin;
   while (end < text_.size() && is_word(text_[end])) ++end;
   if (end == begin && (text_[begin] == '"' || text_[begin] == '\'')) {
     end = std::min(text_.find(text_[begin], begin + 1), text_.find('\n', begin));
     if (end != std::string::npos && text_[end] == text_[begin]) return text_.substr(begin, end - begin + 1);
   }
   return fmt::format("\"{}\"", text_.substr(begin, std::max<size_t>(end - begin, 1)));
+}
+
+// For a sign where a field should begin.
+std::string TextErrors::hint_at_sign(Position position) const {
+  const size_t offset = offset_of(text_, position);
+  if (offset >= text_.size()) return "a closing brace is missing";
+  if (text_[offset] == '}') return "there is one closing brace too many";
+  if (text_[offset] == '{') return "is this JSON? Models and recipes are protobuf text: name: \"lenet\"";
+  return text_[offset] == '/' ? "comments begin with #" : "";
 }
 
 void TextErrors::AddError(int line, pb::io::ColumnNumber column, const std::string& message) {
@@ -120,23 +129,26 @@ void TextErrors::AddError(int line, pb::io::ColumnNumber column, const std::stri
     position = start_of_last((*ops)[0], position);
     text = fmt::format("the layer has two ops, {} and {}", (*ops)[1], (*ops)[0]);
     hint = "make two layers of it";
-  } else if (text.starts_with("String literals cannot cross line")) {
+  } else if (text.starts_with("String literals cannot cross line") || text == "Unexpected end of string") {
     text = "the string does not end on its line";
     hint = "put a quote behind it";
+  } else if (text.starts_with("Interpreting non ascii")) {
+    text = "a letter that is none of ASCII's, outside of a string";
   } else if (auto number = match(text, "Integer out of range (*)")) {
-    text = fmt::format("{} does not fit into 64 bits", (*number)[0]);
+    text = fmt::format("{} is out of the field's range", (*number)[0]);
+  } else if (auto boolean = match(text, "Invalid value for boolean field \"*\". Value: \"*\"")) {
+    position = start_of_last((*boolean)[1], position);
+    text = fmt::format("{} is {}, expected true or false", (*boolean)[0], (*boolean)[1]);
   } else if (text.starts_with("Expected ")) {
     for (const Rewording& rewording : kExpected) {
       if (!text.starts_with("Expected " + std::string(rewording.expected))) continue;
-      text = fmt::format("expected {}, found {}", rewording.ours, found_there(position));
+      const std::string found = found_there(position);
+      const bool negative = found.starts_with("\"-");  // where it is no part of a number: unsigned fields
+      text = fmt::format("expected {}{}, found {}", rewording.ours, negative ? " of at least 0" : "", found);
       hint = rewording.hint;
       break;
     }
-    const size_t offset = offset_of(text_, position);
-    const char there = offset < text_.size() ? text_[offset] : '\0';
-    if (there == '\0') hint = "a closing brace is missing";
-    if (there == '}' && hint.empty()) hint = "there is one closing brace too many";
-    if (there == '{' && hint.empty()) hint = "is this JSON? Models and recipes are protobuf text: name: \"lenet\"";
+    if (message.starts_with("Expected identifier")) hint = hint_at_sign(position);
   }
   if (text[0] != '"') text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   diagnostics_.add({"E0101", position, "", text, hint});

@@ -27,6 +27,7 @@ class TextErrors : public google::protobuf::io::ErrorCollector {
   void add_unknown_field(Position position, const std::string& type_name, const std::string& field);
   Position start_of_last(const std::string& word, Position behind) const;
   std::string found_there(Position position) const;
+  std::string hint_at_sign(Position position) const;
 
   const std::string& text_;
   const google::protobuf::Descriptor& root_;

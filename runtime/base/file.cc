@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -56,16 +57,24 @@ Status write_and_sync(const std::string& temporary, const std::string& path, std
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
+  constexpr size_t kMostBytes = size_t{16} << 30;
+  Result<std::string> bytes = read_file_start(path, kMostBytes + 1);
+  if (bytes.ok() && bytes->size() > kMostBytes) return invalid_argument(path + ": has more than 16 GiB");
+  return bytes;
+}
+
+Result<std::string> read_file_start(const std::string& path, size_t most) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return system_error("cannot open", path, errno);
   struct stat info;
   if (::fstat(file.get(), &info) != 0) return system_error("cannot read", path, errno);
   if (S_ISDIR(info.st_mode)) return invalid_argument(path + ": is a directory, expected a file");
   std::string bytes;
-  bytes.reserve(static_cast<size_t>(info.st_size));
+  constexpr size_t kMostReserved = size_t{1} << 30;  // sizes of sparse files mean nothing
+  bytes.reserve(std::min({static_cast<size_t>(info.st_size), most, kMostReserved}));
   char block[1 << 16];
   while (true) {
-    ssize_t count = ::read(file.get(), block, sizeof block);
+    ssize_t count = ::read(file.get(), block, std::min(sizeof block, most - bytes.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return system_error("cannot read", path, errno);
     if (count == 0) return bytes;

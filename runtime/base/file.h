@@ -8,7 +8,10 @@
 
 namespace convoke {
 
-Result<std::string> read_file(const std::string& path);
+Result<std::string> read_file(const std::string& path);  // at most 16 GiB
+
+// The first `most` bytes, all of them of a smaller file. For files whose size nobody vouches for, /dev/zero among them.
+Result<std::string> read_file_start(const std::string& path, size_t most);
 
 // All or nothing, and durable: temporary in the same directory, fsync, rename, fsync of the directory. On an error the
 // old file is as it was and no temporary is left.

@@ -1,5 +1,6 @@
 #include "runtime/train/recipe.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -140,9 +141,10 @@ void check_transform(const TransformRecipe& transform, Checks& checks) {
 
 Status check_recipe(const Recipe& recipe) {
   Checks checks;
-  checks.expect(
-      !recipe.name.empty() && recipe.name != "." && recipe.name != ".." && recipe.name.find('/') == std::string::npos,
-      "name", text_of(recipe.name), "the name of a folder");
+  const bool printable = std::none_of(recipe.name.begin(), recipe.name.end(), [](unsigned char c) { return c < 32; });
+  checks.expect(!recipe.name.empty() && recipe.name != "." && recipe.name != ".." && printable &&
+                    recipe.name.find('/') == std::string::npos,
+                "name", text_of(recipe.name), "the name of a folder");
   for (const auto& [name, size] :
        {std::pair("input_channels", recipe.input_channels), std::pair("input_height", recipe.input_height),
         std::pair("input_width", recipe.input_width)}) {

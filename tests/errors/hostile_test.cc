@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "compiler/frontend/recipe.h"
 #include "model_defs/schema/model.pb.h"
 #include "runtime/base/file.h"
 #include "tests/errors/files.h"
@@ -202,6 +203,19 @@ TEST_CASE("random mutations of files of mistakes") {
     CAPTURE(path);
     for (int seed = 0; seed < 20; ++seed) is_model(mutated(bytes, random));
   }
+}
+
+TEST_CASE("files without end, folders, files of other systems") {
+  for (const Diagnostics& diagnostics : {import_model("/dev/zero").diagnostics, read_recipe("/dev/zero").diagnostics}) {
+    CHECK(ids_of(diagnostics) == std::set<std::string>{"E0107"});
+  }
+  CHECK(import_model("tests/errors").diagnostics.text() == "tests/errors: is a directory, expected a file [E0108]\n");
+  CHECK(import_model("").diagnostics.text() == ": cannot open: No such file or directory [E0108]\n");
+  const std::string windows = std::string("\xef\xbb\xbfinput { channels: 4 }\r\n") + kRelu;
+  CHECK_MESSAGE(diagnose_model(windows).empty(), diagnose_model(windows).text());
+  std::string utf16 = "\xff\xfe";
+  for (char c : std::string(kInput)) utf16 += {c, '\0'};
+  CHECK(ids(utf16) == std::set<std::string>{"E0104"});
 }
 
 TEST_CASE("names cannot command a terminal, nor fill it") {

@@ -42,7 +42,7 @@ std::vector<MadeInput> made_inputs() {
        "model.textproto: a model has no field with the number 40, or not with that value [E0106]\n"
        "  hint: the file may be of a later version of Convoke, or no model at all\n"},
       {"E0107", diagnose_model(std::string((size_t{1} << 20) + 1, ' ')),
-       "model.textproto: has 1048577 bytes, expected at most 1048576 [E0107]\n"
+       "model.textproto: the file is too large, expected at most 1048576 bytes [E0107]\n"
        "  hint: weights do not belong into a model or recipe\n"},
       {"E0108", import_model("nowhere/model.textproto").diagnostics,
        "nowhere/model.textproto: cannot open: No such file or directory [E0108]\n"},
