@@ -6,10 +6,12 @@
 namespace convoke {
 namespace {
 
-std::vector<std::string> parameter_names(const Graph& graph) {
+std::vector<std::string> trained_parameters(const Graph& graph) {
   std::vector<std::string> names;
   for (const Node& node : graph.nodes) {
-    if (node.op == "parameter") names.push_back(graph.values[node.results[0]].name);
+    if (node.op != "parameter") continue;
+    const std::string& name = graph.values[node.results[0]].name;
+    if (find_value(graph, name + ".grad") != kNoValue) names.push_back(name);
   }
   return names;
 }
@@ -17,9 +19,7 @@ std::vector<std::string> parameter_names(const Graph& graph) {
 }  // namespace
 
 ReferenceTrainer::ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights)
-    : training_(training), parameters_(parameter_names(training)), sources_(std::move(weights)) {
-  sources_["loss_scale"].data = {1};
-  sources_["accumulate"].data = {0};
+    : training_(training), parameters_(trained_parameters(training)), sources_(std::move(weights)) {
   for (const std::string& name : parameters_) sources_[name + ".grad"] = Tensor(sources_.at(name).dims);
   const int64_t elems = flat("").elems();
   update_ = update_graph(optimizer, elems);
@@ -39,7 +39,9 @@ Tensor ReferenceTrainer::flat(const std::string& suffix) const {
   return tensor;
 }
 
-Environment ReferenceTrainer::forward_backward(const Tensor& images, const Tensor& labels) {
+Environment ReferenceTrainer::forward_backward(const Tensor& images, const Tensor& labels, const convoke_step& step) {
+  sources_["loss_scale"].data = {step.scale};
+  sources_["accumulate"].data = {static_cast<double>(step.accumulate)};
   for (const Node& node : training_.nodes) {
     const Value& value = training_.values[node.results[0]];
     if (node.op == "input" && value.type.rank() > 1) sources_[value.name] = images;

@@ -3,6 +3,7 @@
 
 #include "compiler/autodiff/update.h"
 #include "compiler/ops/interpreter.h"
+#include "runtime/core/convoke.h"
 
 namespace convoke {
 
@@ -11,8 +12,9 @@ class ReferenceTrainer {
   // `training`: a graph of differentiate(); `weights`: tensors of its parameters and states.
   ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights);
 
-  // All values of the graph. The running statistics are stored, and the gradients kept for update().
-  Environment forward_backward(const Tensor& images, const Tensor& labels);
+  // All values of the graph. The running statistics are stored, and the gradients kept for update(). `step`: as in
+  // convoke.h.
+  Environment forward_backward(const Tensor& images, const Tensor& labels, const convoke_step& step = {0, 1});
   void update(double learning_rate, int64_t step);
 
   // Parameters, states, gradients under their names of the graph.
@@ -23,7 +25,7 @@ class ReferenceTrainer {
 
   const Graph& training_;
   Graph update_;
-  std::vector<std::string> parameters_;  // in the graph's order, which is that of the update's flat arenas
+  std::vector<std::string> parameters_;  // that are trained, in the order of the update's flat arenas
   Environment sources_, update_sources_;
 };
 

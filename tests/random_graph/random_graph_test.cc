@@ -1,0 +1,283 @@
+// Networks that nobody wrote, through the whole compiler, trained for some steps beside the reference interpreter.
+//   CONVOKE_SEED=N   the first seed instead of the fixed ones    CONVOKE_COUNT=N   how many in a row
+// A failure prints the model definition.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+
+#include "runtime/base/file.h"
+#include "tests/e2e/library.h"
+#include "tests/e2e/reference.h"
+#include "tests/random_graph/generate.h"
+
+namespace convoke {
+namespace {
+
+constexpr float kLearningRate = 0.01f;
+// Of max|b|: before and after the first update.
+constexpr double kFirstTolerance = 1e-4, kLaterTolerance = 1e-3;
+
+struct MicroBatch {
+  Tensor images, labels;
+  convoke_step step;
+  bool update;  // behind it
+};
+
+// What one network is given.
+struct Script {
+  Environment weights;
+  std::vector<Tensor> inferred;  // before training, and again after it
+  std::vector<MicroBatch> training;
+};
+
+// What it answers, in the order of the script.
+struct Answer {
+  std::string what;
+  std::vector<double> values;
+  double tolerance;
+};
+using Answers = std::vector<Answer>;
+
+Tensor random_tensor(Random& random, std::vector<int64_t> dims, double middle, double bound) {
+  Tensor tensor(std::move(dims));
+  for (double& value : tensor.data) value = static_cast<float>(middle + random.uniform(bound));
+  return tensor;
+}
+
+Tensor random_labels(Random& random, int64_t n, int64_t classes) {
+  Tensor tensor({n});
+  for (double& value : tensor.data) value = static_cast<double>(random.between(0, classes - 1));
+  return tensor;
+}
+
+Environment random_weights(Random& random, const Graph& graph) {
+  Environment weights;
+  for (const Node& node : graph.nodes) {
+    if (node.op != "parameter" && node.op != "state") continue;
+    const auto& [name, type, defining, result] = graph.values[node.results[0]];
+    const double fan_in = static_cast<double>(type.elems()) / static_cast<double>(type.dims[0]);
+    weights[name] = type.rank() >= 2                ? random_tensor(random, type.dims, 0, std::sqrt(6 / fan_in))
+                    : name.ends_with("running_var") ? random_tensor(random, type.dims, 1, 0.5)
+                    : name.ends_with("weight")      ? random_tensor(random, type.dims, 1, 0.5)
+                                                    : random_tensor(random, type.dims, 0, 0.5);
+  }
+  return weights;
+}
+
+// Batches of 1, the capacity and between; an accumulated step.
+Script random_script(Random& random, const PlannedModel& planned, int64_t capacity) {
+  Script script;
+  script.weights = random_weights(random, planned.imported);
+  const Type image = planned.description.inputs[0].type;
+  const int64_t classes = planned.description.class_count;
+  const auto images = [&](int64_t n) {
+    std::vector<int64_t> dims = image.dims;
+    dims[0] = n;
+    return random_tensor(random, dims, 0, 1);
+  };
+  const auto micro_batch = [&](int64_t n, convoke_step step, bool update) {
+    script.training.push_back({images(n), random_labels(random, n, classes), step, update});
+  };
+  for (int64_t n : {capacity, int64_t{1}, random.between(1, capacity)}) script.inferred.push_back(images(n));
+  micro_batch(capacity, {0, 1}, true);
+  micro_batch(random.between(1, capacity), {0, 1}, true);
+  micro_batch(capacity, {0, 0.5f}, false);
+  micro_batch(random.between(1, capacity), {1, 0.5f}, true);
+  micro_batch(1, {0, 1}, true);
+  return script;
+}
+
+Answers reference_answers(const PlannedModel& planned, const OptimizerOptions& optimizer, const Graph& training,
+                          const Script& script) {
+  Answers answers;
+  ReferenceTrainer trainer(training, optimizer, script.weights);
+  double tolerance = kFirstTolerance;
+  const auto infer = [&] {
+    for (const Tensor& images : script.inferred) {
+      Environment sources = trainer.sources();
+      sources["input"] = images;
+      const Environment values = interpret(planned.imported, sources);
+      for (const TensorDescription& output : planned.description.outputs) {
+        answers.push_back({"inferred " + output.name, values.at(output.name).data, tolerance});
+      }
+    }
+  };
+  infer();
+  int64_t step = 0;
+  for (const MicroBatch& batch : script.training) {
+    const Environment values = trainer.forward_backward(batch.images, batch.labels, batch.step);
+    answers.push_back({"loss", values.at("loss").data, tolerance});
+    answers.push_back({"accuracy", values.at("accuracy").data, tolerance});
+    for (const TensorDescription& parameter : planned.description.parameters) {
+      const auto gradient = trainer.sources().find(parameter.name + ".grad");
+      if (gradient == trainer.sources().end()) continue;
+      answers.push_back({"gradient of " + parameter.name, gradient->second.data, tolerance});
+    }
+    if (!batch.update) continue;
+    trainer.update(kLearningRate, ++step);
+    tolerance = kLaterTolerance;
+    for (const auto* tensors : {&planned.description.parameters, &planned.description.states}) {
+      for (const TensorDescription& tensor : *tensors) {
+        answers.push_back({tensor.name, trainer.sources().at(tensor.name).data, tolerance});
+      }
+    }
+  }
+  infer();
+  return answers;
+}
+
+// In the same order as reference_answers().
+std::vector<std::vector<float>> compiled_answers(const convoke_library* library, const Graph& training,
+                                                 const Script& script, int threads) {
+  std::vector<std::vector<float>> answers;
+  Session session(library, script.weights, 1, threads);
+  const auto infer = [&] {
+    for (const Tensor& images : script.inferred) {
+      for (std::vector<float>& output : session.infer(images)) answers.push_back(std::move(output));
+    }
+  };
+  const convoke_model& model = *library->model;
+  infer();
+  int64_t step = 0;
+  for (const MicroBatch& batch : script.training) {
+    const convoke_metrics metrics = session.forward_backward(batch.images, batch.labels, &batch.step);
+    answers.push_back({metrics.loss});
+    answers.push_back({metrics.accuracy});
+    for (int i = 0; i < model.parameter_count; ++i) {
+      const bool trained = find_value(training, std::string(model.parameters[i].name) + ".grad") != kNoValue;
+      if (trained) answers.push_back(session.gradient(i));
+    }
+    if (!batch.update) continue;
+    session.update(kLearningRate, ++step);
+    for (int i = 0; i < model.parameter_count + model.state_count; ++i) answers.push_back(session.weight(i));
+  }
+  infer();
+  return answers;
+}
+
+double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (double value : values) most = std::max(most, std::fabs(value));
+  return most;
+}
+
+template <typename T>
+double largest_difference(const std::vector<T>& a, const std::vector<double>& b) {
+  double most = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(a[i]) - b[i]);
+    if (!(difference <= most)) most = difference;  // keeps a NaN
+  }
+  return most;
+}
+
+// The script with weights and images that differ by what rounding might do.
+Script disturbed(const Script& script, Random& random) {
+  Script other = script;
+  const auto disturb = [&](Tensor& tensor) {
+    for (double& value : tensor.data) value *= 1 + random.uniform(3e-7);
+  };
+  for (auto& [name, tensor] : other.weights) disturb(tensor);
+  for (Tensor& images : other.inferred) disturb(images);
+  for (MicroBatch& batch : other.training) disturb(batch.images);
+  return other;
+}
+
+bool is_idle(const RandomModel& model, const std::string& what) {
+  return std::ranges::any_of(model.idle_biases, [&](const std::string& bias) { return what == "gradient of " + bias; });
+}
+
+// A script whose answers rounding changes by less than a tenth of what is tolerated: no relu and no maximum near a tie,
+// no batch norm of almost equal values.
+struct Question {
+  Script script;
+  Answers answers;
+};
+std::optional<Question> well_conditioned(const RandomModel& model, const PlannedModel& planned, const Graph& training,
+                                         Random& random) {
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    Script script = random_script(random, planned, model.capacity);
+    Answers answers = reference_answers(planned, model.optimizer, training, script);
+    const Answers others = reference_answers(planned, model.optimizer, training, disturbed(script, random));
+    bool fine = true;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const Answer& b = answers[i];
+      const double difference = largest_difference(others[i].values, b.values);
+      const bool good = difference <= 0.1 * b.tolerance * largest(b.values) || is_idle(model, b.what);
+      if (!good && std::getenv("CONVOKE_VERBOSE"))
+        fmt::print("  {}: {} of {}\n", b.what, difference, largest(b.values));
+      fine &= good;
+    }
+    if (fine) return Question{std::move(script), std::move(answers)};
+  }
+  return std::nullopt;
+}
+
+void check_model(uint64_t seed) {
+  const RandomModel model = random_model(seed);
+  const std::string name = fmt::format("random_{}", seed);
+  const std::string path = fmt::format("{}/e2e/{}/{}.textproto", CONVOKE_BINARY_DIR, name, name);
+  REQUIRE(make_directories(path.substr(0, path.rfind('/'))).ok());
+  REQUIRE(write_file_atomic(path, model.definition).ok());
+
+  Graph training;  // before the passes that follow differentiation, so that they are compared too
+  const PlanObserver observer = {.training_pass = [&](std::string_view pass, const Graph& graph) {
+    if (pass == "differentiate") training = graph;
+  }};
+  const Result<PlannedModel> planned = plan_model({.model = path,
+                                                   .batch = model.capacity,
+                                                   .optimizer = model.optimizer,
+                                                   .label_smoothing = model.label_smoothing,
+                                                   .freeze = model.freeze},
+                                                  observer);
+  const std::string error = planned.ok() ? "" : planned.status().message();
+  INFO(error);
+  REQUIRE(planned.ok());
+  fmt::print("seed {}: {} kernels\n", seed, planned->plan.kernels.size());
+  Random random(seed + 1'000'000);
+  const std::optional<Question> question = well_conditioned(model, *planned, training, random);
+  REQUIRE_MESSAGE(question, "no well-conditioned data");
+
+  const convoke_library* library = compile_and_open(*planned, name);
+  std::vector<std::vector<float>> first;
+  for (int threads : {1, 2, 3}) {
+    INFO("threads ", threads);
+    std::vector<std::vector<float>> found = compiled_answers(library, training, question->script, threads);
+    if (threads > 1) {
+      CHECK(found == first);
+      continue;
+    }
+    REQUIRE(found.size() == question->answers.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      const Answer& b = question->answers[i];
+      INFO("answer ", i, ": ", b.what);
+      REQUIRE(found[i].size() == b.values.size());
+      double scale = largest(b.values);
+      if (is_idle(model, b.what)) scale = 1;
+      const double difference = largest_difference(found[i], b.values);
+      INFO("differs by ", difference, " of ", scale);
+      CHECK(difference <= b.tolerance * scale);
+    }
+    first = std::move(found);
+  }
+}
+
+int64_t environment(const char* name, int64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::atoll(value);
+}
+
+TEST_CASE("random networks compile, infer and train as the reference does, the same bits for 1, 2 and 3 threads") {
+  const int64_t seed = environment("CONVOKE_SEED", 1), count = environment("CONVOKE_COUNT", 6);
+  for (int64_t i = seed; i < seed + count; ++i) {
+    INFO("CONVOKE_SEED=", i, " CONVOKE_COUNT=1\n", random_model(static_cast<uint64_t>(i)).definition);
+    check_model(static_cast<uint64_t>(i));
+  }
+}
+
+}  // namespace
+}  // namespace convoke
