@@ -22,7 +22,7 @@ int64_t batch_of(const Graph& graph, const Environment& sources) {
 
 }  // namespace
 
-Environment interpret(const Graph& graph, const Environment& sources) {
+Environment interpret(const Graph& graph, const Environment& sources, const Rounding& rounding) {
   const int64_t batch = batch_of(graph, sources);
   Environment values = sources;
   for (const Node& node : graph.nodes) {
@@ -36,7 +36,10 @@ Environment interpret(const Graph& graph, const Environment& sources) {
     std::vector<Tensor> outputs;
     for (ValueId result : node.results) outputs.emplace_back(concrete_dims(graph.type(result), batch));
     op_of(node).reference(view(graph, node), inputs, outputs);
-    for (size_t i = 0; i < outputs.size(); ++i) values[graph.values[node.results[i]].name] = std::move(outputs[i]);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (rounding && graph.type(node.results[i]).dtype == DType::kF32) rounding(outputs[i]);
+      values[graph.values[node.results[i]].name] = std::move(outputs[i]);
+    }
   }
   return values;
 }

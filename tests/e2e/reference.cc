@@ -18,8 +18,12 @@ std::vector<std::string> trained_parameters(const Graph& graph) {
 
 }  // namespace
 
-ReferenceTrainer::ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights)
-    : training_(training), parameters_(trained_parameters(training)), sources_(std::move(weights)) {
+ReferenceTrainer::ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights,
+                                   Rounding rounding)
+    : training_(training),
+      parameters_(trained_parameters(training)),
+      sources_(std::move(weights)),
+      rounding_(std::move(rounding)) {
   for (const std::string& name : parameters_) sources_[name + ".grad"] = Tensor(sources_.at(name).dims);
   const int64_t elems = flat("").elems();
   update_ = update_graph(optimizer, elems);
@@ -47,7 +51,7 @@ Environment ReferenceTrainer::forward_backward(const Tensor& images, const Tenso
     if (node.op == "input" && value.type.rank() > 1) sources_[value.name] = images;
   }
   sources_["labels"] = labels;
-  Environment values = interpret(training_, sources_);
+  Environment values = interpret(training_, sources_, rounding_);
   apply_stores(training_, values, sources_);
   return values;
 }

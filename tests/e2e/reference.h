@@ -9,8 +9,9 @@ namespace convoke {
 
 class ReferenceTrainer {
  public:
-  // `training`: a graph of differentiate(); `weights`: tensors of its parameters and states.
-  ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights);
+  // `training`: a graph of differentiate(); `weights`: tensors of its parameters and states; `rounding`: interpret()'s.
+  ReferenceTrainer(const Graph& training, const OptimizerOptions& optimizer, Environment weights,
+                   Rounding rounding = {});
 
   // All values of the graph. The running statistics are stored, and the gradients kept for update(). `step`: as in
   // convoke.h.
@@ -27,6 +28,7 @@ class ReferenceTrainer {
   Graph update_;
   std::vector<std::string> parameters_;  // that are trained, in the order of the update's flat arenas
   Environment sources_, update_sources_;
+  Rounding rounding_;
 };
 
 }  // namespace convoke

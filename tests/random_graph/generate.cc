@@ -116,23 +116,28 @@ class Generator {
                        random_.between(0, high), random_.between(0, high));
   }
 
-  // `like_input`: same size and channels, for residuals.
-  Value convolution(const Value& x, bool bias, bool like_input) {
+  struct Wish {
+    bool bias;
+    bool like_input;  // same size and channels, for residuals
+    bool normed;  // a batch norm follows. It makes a filter's scale idle: of one weight the gradient would be rounding
+  };
+  Value convolution(const Value& x, Wish wish) {
+    std::vector<int64_t> divisors;
+    for (int64_t g = 1; g <= x.channels(); ++g) {
+      if (x.channels() % g == 0) divisors.push_back(g);
+    }
     for (;;) {
-      std::vector<int64_t> divisors;
-      for (int64_t g = 1; g <= x.channels(); ++g) {
-        if (x.channels() % g == 0) divisors.push_back(g);
-      }
       const int64_t groups = random_.one_in(2) ? 1 : random_.of(divisors);
       const int64_t channels =
-          like_input ? x.channels() : groups * random_.between(1, std::max<int64_t>(1, 19 / groups));
-      const std::string window = like_input
-                                     ? fmt::format("same: true dilation: {}", pair(1, 2))
-                                     : fmt::format("stride: {} {} dilation: {}", random_.one_in(2) ? "1" : pair(1, 3),
-                                                   padding(3), random_.one_in(2) ? "1" : pair(1, 3));
-      const std::string op = fmt::format("conv2d {{ channels: {} kernel: {} groups: {} bias: {} {} }}", channels,
-                                         pair(1, 5), groups, bias, window);
-      if (std::optional<Value> y = try_layer(op, {x}, x.shifted || bias)) {
+          wish.like_input ? x.channels() : groups * random_.between(1, std::max<int64_t>(1, 19 / groups));
+      const int64_t height = random_.between(1, 5), width = random_.one_in(2) ? height : random_.between(1, 5);
+      if (wish.normed && x.channels() / groups * height * width < 3) continue;
+      const std::string strides = random_.one_in(2) ? "1" : pair(1, 3);
+      const std::string window = wish.like_input ? "same: true" : fmt::format("stride: {} {}", strides, padding(3));
+      const std::string op =
+          fmt::format("conv2d {{ channels: {} kernel: [{},{}] groups: {} bias: {} {} dilation: {} }}", channels, height,
+                      width, groups, wish.bias, window, random_.one_in(2) ? "1" : pair(1, 3));
+      if (std::optional<Value> y = try_layer(op, {x}, x.shifted || wish.bias)) {
         learners_.push_back(y->name);
         return *y;
       }
@@ -141,12 +146,12 @@ class Generator {
 
   Value convolution_section(const Value& x, bool like_input) {
     if (random_.one_in(3)) {
-      const Value y = convolution(x, !random_.one_in(4), like_input);
+      const Value y = convolution(x, {.bias = !random_.one_in(4), .like_input = like_input, .normed = false});
       return random_.one_in(4) ? y : activation(y);
     }
-    Value operand = x.shifted ? activation(x) : x;
+    const Value operand = x.shifted ? activation(x) : x;
     const bool idle_bias = model_.optimizer.kind == OptimizerOptions::kSgd && random_.one_in(4);
-    Value y = convolution(operand, idle_bias, like_input);
+    Value y = convolution(operand, {.bias = idle_bias, .like_input = like_input, .normed = true});
     if (y.pixels() < kLeastPixels) return activation(y);
     if (idle_bias) model_.idle_biases.push_back(y.name + ".bias");
     y.shifted = false;
@@ -189,7 +194,10 @@ class Generator {
 
   std::string classifier(Value x) {
     const bool large = x.pixels() * x.channels() * classes_ > kMaxParameter;
-    if (large || random_.one_in(2)) x = layer("global_avg_pool2d {}", {x}, x.shifted);
+    if (large || random_.one_in(2)) {
+      if (x.shifted) x = activation(x);  // the average of one sample behind a batch norm is a constant
+      x = layer("global_avg_pool2d {}", {x}, false);
+    }
     x = layer("flatten {}", {x}, x.shifted);
     if (random_.one_in(2)) {
       if (auto hidden =
@@ -216,6 +224,8 @@ class Generator {
 
 }  // namespace
 
-RandomModel random_model(uint64_t seed) { return Generator(seed).run(); }
+RandomModel random_model(uint64_t seed, int attempt) {
+  return Generator(seed + (static_cast<uint64_t>(attempt) << 32)).run();
+}
 
 }  // namespace convoke

@@ -42,6 +42,7 @@ struct RandomModel {
   std::vector<std::string> idle_biases;
 };
 
-RandomModel random_model(uint64_t seed);
+// `attempt`: another network for the same seed.
+RandomModel random_model(uint64_t seed, int attempt);
 
 }  // namespace convoke
