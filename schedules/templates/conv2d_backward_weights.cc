@@ -24,7 +24,7 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar
 
 constexpr int kMinGroupLanes = 4;
 constexpr int kEnoughTasks = 8;
-constexpr int kChunks = 16;
+constexpr int kMaxChunks = 16;
 constexpr int kPixels = 128;  // that a tile adds up in registers, at most
 constexpr int kMaxTaps = 28;
 
@@ -37,6 +37,7 @@ struct TappedAxis {
 
   int step() const { return expanded ? kernel : stride; }
   int slope() const { return expanded ? 1 : dilation; }
+  bool has_padding() const { return padding > 0 || (out - 1) * stride + (kernel - 1) * dilation - padding >= in; }
   // The input's pixel at place `at` of the copy.
   Expr input(const Expr& at) const {
     return expanded ? at / kernel * stride + at % kernel * dilation - padding : at - padding;
@@ -110,11 +111,16 @@ int taps_of(const Problem& problem, int channels, int vectors, const TargetSpec&
   return ceil_div(q, ceil_div(q, most));
 }
 
-// More rows of the kernel in a tile, where one leaves registers free: the fewest tiles.
+// Rows of the kernel in a tile: several where one would leave the multiply-adds waiting for each other.
 int taps_y_of(const Problem& problem, const Tile& tile, const TargetSpec& target) {
-  const int accumulators = tile.vectors * tile.pixels;
-  const int most = std::max(1, (target.vector_registers - tile.vectors - 2) / accumulators);
-  return ceil_div(problem.y.kernel, ceil_div(problem.y.kernel, most));
+  constexpr int kHidingAccumulators = 8;
+  const int accumulators = tile.vectors * tile.pixels, kernel = problem.y.kernel;
+  int best = 1, fewest = kernel * std::max(accumulators, kHidingAccumulators);
+  for (int rows = 2; rows <= kernel && rows * accumulators + tile.vectors + 1 <= target.vector_registers; ++rows) {
+    const int steps = ceil_div(kernel, rows) * std::max(rows * accumulators, kHidingAccumulators);
+    if (steps < fewest) best = rows, fewest = steps;
+  }
+  return best;
 }
 
 int rows_of(const Problem& problem) {
@@ -134,19 +140,22 @@ struct Split {
   int channels, chunks;
 };
 
-// The largest block of input channels that leaves enough tasks and stays in the L1 cache.
+// The largest block of input channels whose rows leave most of the L2 cache to the sums. Tasks are blocks of the weight
+// where it is large: each then reads the images again. Else they are chunks of the batch, which read them once.
 Split split_of(const Problem& problem, const TargetSpec& target) {
-  constexpr int kMinTaps = 8, kFloat = 4;
-  Split split{.channels = problem.in_c, .chunks = kChunks};
+  constexpr int kMinTaps = 8, kFloat = 4, kSmall = 1 << 16;
+  const int64_t weights =
+      int64_t{kFloat} * problem.groups * problem.out_c * problem.in_c * problem.x.kernel * problem.y.kernel;
+  Split chunks{.channels = 1, .chunks = weights <= kSmall ? kMaxChunks : kMaxChunks / 2}, blocks = chunks;
   for (int64_t channels : divisors(problem.in_c, problem.in_c)) {
     const int c = static_cast<int>(channels), block = lanes_of(problem, target) * tile_of(problem, c, target).vectors;
     const int tasks = problem.groups * blocks_out(problem, block) * (problem.in_c / c);
-    if (q_extent(problem, c) < std::min(kMinTaps, q_extent(problem, problem.in_c)) || tasks < kEnoughTasks) continue;
-    const bool fits = working_set(problem, c, block) * kFloat <= target.l1_bytes;
-    if (split.chunks == 1 && !fits) break;
-    split = {.channels = c, .chunks = 1};
+    const bool fits = working_set(problem, c, block) * kFloat <= target.l2_bytes / 4;
+    const bool has_taps = q_extent(problem, c) >= std::min(kMinTaps, q_extent(problem, problem.in_c));
+    if (fits || !has_taps || c == 1) chunks.channels = c;
+    if (has_taps && tasks >= kEnoughTasks && (fits || blocks.chunks != 1)) blocks = {.channels = c, .chunks = 1};
   }
-  return split;
+  return weights <= target.l2_bytes / 3 ? chunks : blocks;
 }
 
 bool applies(const Kernel& kernel, const TargetSpec& target) {
@@ -158,7 +167,7 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   const Problem problem = *problem_of(kernel);
   const int lanes = lanes_of(problem, target);
   KnobRanges ranges = {{"channels", divisors(problem.in_c, problem.in_c)},
-                       {"chunks", {1, kChunks}},
+                       {"chunks", {1, kMaxChunks / 2, kMaxChunks}},
                        {"rows", divisors(problem.y.out, 28)},
                        {"taps", {}},
                        {"taps_y", {}},
@@ -267,7 +276,8 @@ void define_input(const Work& work, Stages& s) {
   const int channels = work.form.channels;
   const Expr first_row = s.t % work.row_groups() * work.form.rows * y.stride, n = s.t / work.row_groups();
   const Expr row = first_row + y.input(s.y), inside_row = clamp(row, 0, y.in - 1);
-  s.input(s.f, s.y, s.ci, s.t) = 0.0f;
+  // Places that no pixel is copied to count where they are padding.
+  s.input(s.f, s.y, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
   if (x.expanded) {
     s.input_r = RDom(0, channels, 0, x.kernel, 0, x.out);
     const Expr column = s.input_r.z * x.stride + s.input_r.y * x.dilation - x.padding;
@@ -331,7 +341,8 @@ void schedule_sums(const Work& work, Stages& s) {
       .vectorize(s.l, form.lanes)
       .unroll(s.l)
       .unroll(qi)
-      .unroll(yi);
+      .unroll(yi)
+      .never_partition(s.group.x);
   s.tile.compute_at(s.sums, qo)
       .store_in(MemoryType::Register)
       .bound_extent(s.l, form.block())
