@@ -25,7 +25,7 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar
 constexpr int kMinGroupLanes = 4;
 constexpr int kEnoughTasks = 8;
 constexpr int kMaxChunks = 16;
-constexpr int kPixels = 128;  // that a tile adds up in registers, at most
+constexpr int kPixels = 128;  // that a tile adds up in registers; more where their panel is small
 constexpr int kMaxTaps = 28;
 
 // One axis of the problem, and how the copied input lies along it: tap k of output pixel o of the copy is at
@@ -123,14 +123,16 @@ int taps_y_of(const Problem& problem, const Tile& tile, const TargetSpec& target
   return best;
 }
 
-int rows_of(const Problem& problem) {
-  return static_cast<int>(largest_divisor(problem.y.out, std::max(1, kPixels / problem.x.out)));
+int rows_of(const Problem& problem, int block, const TargetSpec& target) {
+  constexpr int kFloat = 4;
+  const int pixels = std::max(kPixels, target.l1_bytes / 2 / (block * kFloat));
+  return static_cast<int>(largest_divisor(problem.y.out, std::max(1, pixels / problem.x.out)));
 }
 
 // Floats of the copies that a task reads again and again.
-int64_t working_set(const Problem& problem, int channels, int block) {
+int64_t working_set(const Problem& problem, int channels, int block, const TargetSpec& target) {
   const TappedAxis &x = problem.x, &y = problem.y;
-  const int64_t rows = rows_of(problem);
+  const int64_t rows = rows_of(problem, block, target);
   const int64_t in_rows = (rows - 1) * y.step() + (y.kernel - 1) * y.slope() + 1;
   const int64_t in_row = ((x.out - 1) * x.step() + (x.kernel - 1) * x.slope() + 1) * int64_t{channels};
   return rows * x.out * block + in_rows * in_row;
@@ -140,8 +142,8 @@ struct Split {
   int channels, chunks;
 };
 
-// The largest block of input channels whose rows leave most of the L2 cache to the sums. Tasks are blocks of the weight
-// where it is large: each then reads the images again. Else they are chunks of the batch, which read them once.
+// The largest block of input channels whose rows leave room for the sums in the L2 cache. Tasks are blocks of the
+// weight where it is large: each then reads the images again. Else they are chunks of the batch, which read them once.
 Split split_of(const Problem& problem, const TargetSpec& target) {
   constexpr int kMinTaps = 8, kFloat = 4, kSmall = 1 << 16;
   const int64_t weights =
@@ -150,7 +152,7 @@ Split split_of(const Problem& problem, const TargetSpec& target) {
   for (int64_t channels : divisors(problem.in_c, problem.in_c)) {
     const int c = static_cast<int>(channels), block = lanes_of(problem, target) * tile_of(problem, c, target).vectors;
     const int tasks = problem.groups * blocks_out(problem, block) * (problem.in_c / c);
-    const bool fits = working_set(problem, c, block) * kFloat <= target.l2_bytes / 4;
+    const bool fits = working_set(problem, c, block, target) * kFloat <= target.l2_bytes / 3;
     const bool has_taps = q_extent(problem, c) >= std::min(kMinTaps, q_extent(problem, problem.in_c));
     if (fits || !has_taps || c == 1) chunks.channels = c;
     if (has_taps && tasks >= kEnoughTasks && (fits || blocks.chunks != 1)) blocks = {.channels = c, .chunks = 1};
@@ -187,7 +189,7 @@ Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
   const Tile tile = tile_of(problem, split.channels, target);
   return {{"channels", split.channels},
           {"chunks", split.chunks},
-          {"rows", rows_of(problem)},
+          {"rows", rows_of(problem, lanes_of(problem, target) * tile.vectors, target)},
           {"taps", tile.pixels},
           {"taps_y", taps_y_of(problem, tile, target)},
           {"vectors", tile.vectors}};
@@ -266,7 +268,7 @@ void define_gradient(const Work& work, Stages& s) {
   s.gradient_r = RDom(0, std::min(block, channels));
   const Expr channel = s.co * block + s.gradient_r;
   if (channels > block) s.gradient_r.where(channel < channels);
-  s.gradient(s.l, s.x, s.y, s.co, s.t) = 0.0f;
+  s.gradient(s.l, s.x, s.y, s.co, s.t) = Halide::undef<float>();  // sums of idle lanes are not used
   s.gradient(s.gradient_r, s.x, s.y, s.co, s.t) = dy(min(channel, channels - 1), s.x, row, n);
 }
 
