@@ -1,0 +1,203 @@
+// Weight gradients by panels of rows (weight_gradient.h).
+#include "schedules/templates/weight_gradient.h"
+
+#include <algorithm>
+
+#include "compiler/ops/conv2d.h"
+#include "schedules/templates/tile.h"
+
+namespace convoke {
+
+using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar, Halide::TailStrategy, Halide::Var;
+
+namespace {
+
+// The input's pixel at place `at` of the copy.
+Expr input_at(const TappedAxis& axis, const Expr& at) {
+  if (!axis.expanded) return at - axis.padding;
+  return at / axis.kernel * axis.stride + at % axis.kernel * axis.dilation - axis.padding;
+}
+
+void define_gradient(const WeightGradientWork& work, WeightGradientSums& s) {
+  const Func& dy = anchor_operand(work.body, 0);
+  const int block = work.form.block(), channels = work.problem.out_c * work.problem.groups;
+  const Expr row = s.t % work.row_groups() * work.form.rows + s.y, n = s.t / work.row_groups();
+  if (!work.has_idle_lanes()) {
+    s.gradient(s.l, s.x, s.y, s.co, s.t) = dy(s.co * block + s.l, s.x, row, n);
+    return;
+  }
+  s.gradient_r = RDom(0, std::min(block, channels));
+  const Expr channel = s.co * block + s.gradient_r;
+  if (channels > block) s.gradient_r.where(channel < channels);
+  s.gradient(s.l, s.x, s.y, s.co, s.t) = Halide::undef<float>();  // sums of idle lanes are not used
+  s.gradient(s.gradient_r, s.x, s.y, s.co, s.t) = dy(min(channel, channels - 1), s.x, row, n);
+}
+
+void define_input(const WeightGradientWork& work, WeightGradientSums& s) {
+  const Func& source = anchor_operand(work.body, 1);
+  const TappedAxis &x = work.problem.x, &y = work.problem.y;
+  const int channels = work.form.channels;
+  const Expr first_row = s.t % work.row_groups() * work.form.rows * y.stride, n = s.t / work.row_groups();
+  const Expr row = first_row + input_at(y, s.y), inside_row = clamp(row, 0, y.in - 1);
+  // Places that no pixel is copied to count where they are padding.
+  s.input(s.f, s.y, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
+  if (x.expanded) {
+    s.input_r = RDom(0, channels, 0, x.kernel, 0, x.out);
+    const Expr column = s.input_r.z * x.stride + s.input_r.y * x.dilation - x.padding;
+    s.input_r.where(row >= 0 && row < y.in && column >= 0 && column < x.in);
+    s.input(s.input_r.x + channels * (s.input_r.y + x.kernel * s.input_r.z), s.y, s.ci, s.t) =
+        source(s.ci * channels + s.input_r.x, clamp(column, 0, x.in - 1), inside_row, n);
+  } else {
+    s.input_r = RDom(0, channels * x.in);
+    s.input_r.where(row >= 0 && row < y.in);
+    s.input(x.padding * channels + s.input_r, s.y, s.ci, s.t) =
+        source(s.ci * channels + s.input_r % channels, s.input_r / channels, inside_row, n);
+  }
+}
+
+WeightGradientSums define_sums(const WeightGradientWork& work) {
+  WeightGradientSums s;
+  define_gradient(work, s);
+  define_input(work, s);
+  const TappedAxis &x = work.problem.x, &y = work.problem.y;
+  s.pixel = RDom(0, x.out, 0, work.form.rows, "pixel");
+  const Expr group = work.problem.groups > 1 ? s.co / work.out_blocks() : Expr(0);
+  s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) = 0.0f;
+  s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) +=
+      s.gradient(s.l, s.pixel.x, s.pixel.y, s.co, s.t) * s.input(s.pixel.x * (x.step() * work.form.channels) + s.q,
+                                                                 s.pixel.y * y.step() + s.ky * y.slope(),
+                                                                 group * work.in_blocks() + s.ci, s.t);
+
+  const Expr groups = work.body.batch * work.row_groups(),
+             of_chunk = (groups + work.form.chunks - 1) / work.form.chunks;
+  s.group = RDom(0, of_chunk, "group");
+  Expr t = s.group.x;
+  if (work.form.chunks > 1) {
+    t += s.chunk * of_chunk;
+    s.group.where(t < groups);
+    t = clamp(t, 0, groups - 1);
+  }
+  s.sums(s.l, s.q, s.ky, s.ci, s.co, s.chunk) = 0.0f;
+  s.sums(s.l, s.q, s.ky, s.ci, s.co, s.chunk) += s.tile(s.l, s.q, s.ky, s.ci, s.co, t);
+  return s;
+}
+
+void schedule_sums(const WeightGradientWork& work, WeightGradientSums& s) {
+  const WeightGradientForm& form = work.form;
+  Var qo("qo"), qi("qi"), yo("yo"), yi("yi");
+  // Off the stack, which is small.
+  s.sums.store_in(MemoryType::Heap)
+      .bound_extent(s.l, form.block())
+      .bound_extent(s.q, ceil_div(work.q(), form.taps) * form.taps)
+      .bound_extent(s.ky, ceil_div(work.problem.y.kernel, form.taps_y) * form.taps_y)
+      .vectorize(s.l, form.lanes);
+  s.sums.update()
+      .split(s.q, qo, qi, form.taps, TailStrategy::RoundUp)
+      .split(s.ky, yo, yi, form.taps_y, TailStrategy::RoundUp)
+      .reorder(s.l, qi, yi, qo, yo, s.ci, s.co, s.group.x, s.chunk)
+      .vectorize(s.l, form.lanes)
+      .unroll(s.l)
+      .unroll(qi)
+      .unroll(yi)
+      .never_partition(s.group.x);
+  s.tile.compute_at(s.sums, qo)
+      .store_in(MemoryType::Register)
+      .bound_extent(s.l, form.block())
+      .bound_extent(s.q, form.taps)
+      .bound_extent(s.ky, form.taps_y)
+      .vectorize(s.l, form.lanes)
+      .unroll(s.l)
+      .unroll(s.q)
+      .unroll(s.ky);
+  s.tile.update()
+      .reorder(s.l, s.q, s.ky, s.pixel.x, s.pixel.y, s.ci, s.co, s.t)
+      .vectorize(s.l, form.lanes)
+      .unroll(s.l)
+      .unroll(s.q)
+      .unroll(s.ky);
+}
+
+void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, const TargetSpec& target) {
+  const WeightGradientForm& form = work.form;
+  s.gradient.compute_at(s.sums, s.group.x)
+      .store_in(MemoryType::Heap)
+      .bound_extent(s.l, form.block())
+      .vectorize(s.l, form.lanes)
+      .unroll(s.l);
+  if (work.has_idle_lanes()) {
+    const int lanes = static_cast<int>(work.problem.out_c < form.block() ? work.problem.out_c : form.lanes);
+    s.gradient.update().allow_race_conditions().vectorize(s.gradient_r.x, lanes);
+  }
+  s.input.compute_at(s.sums, s.group.x)
+      .store_in(MemoryType::Heap)
+      .vectorize(s.f, target.vector_lanes, TailStrategy::RoundUp);
+  Halide::Stage update = s.input.update();
+  update.allow_race_conditions();
+  if (work.problem.x.expanded) {
+    update.reorder(s.input_r.x, s.input_r.y, s.input_r.z, s.y);
+    update.vectorize(s.input_r.x, lanes_for(form.channels, target), TailStrategy::GuardWithIf);
+  } else if (form.channels < work.problem.in_c * work.problem.groups) {
+    RVar place("place"), channel("channel");
+    update.split(s.input_r.x, place, channel, form.channels);
+    update.reorder(channel, place, s.y);
+    update.vectorize(channel, lanes_for(form.channels, target), TailStrategy::GuardWithIf);
+  } else {
+    update.reorder(s.input_r.x, s.y);
+    update.vectorize(s.input_r.x, lanes_for(form.channels * work.problem.x.in, target), TailStrategy::GuardWithIf);
+  }
+}
+
+}  // namespace
+
+std::optional<WeightGradient> as_weight_gradient(const Kernel& kernel) {
+  if (kernel.anchor == kNoAnchor) return std::nullopt;
+  const auto conv = as_conv2d_backward_weights(anchor_view(kernel));
+  if (!conv) return std::nullopt;
+  const Window2d& w = conv->window;
+  return WeightGradient{.x = {.kernel = static_cast<int>(w.kernel.w),
+                              .stride = static_cast<int>(w.stride_x),
+                              .padding = static_cast<int>(w.left),
+                              .dilation = static_cast<int>(w.dilation_x),
+                              .in = static_cast<int>(conv->in.w),
+                              .out = static_cast<int>(conv->out.w),
+                              .expanded = w.dilation_x > 1 || w.stride_x >= w.kernel.w},
+                        .y = {.kernel = static_cast<int>(w.kernel.h),
+                              .stride = static_cast<int>(w.stride_y),
+                              .padding = static_cast<int>(w.top),
+                              .dilation = static_cast<int>(w.dilation_y),
+                              .in = static_cast<int>(conv->in.h),
+                              .out = static_cast<int>(conv->out.h),
+                              .expanded = w.stride_y >= w.kernel.h},
+                        .in_c = static_cast<int>(conv->group_in_c()),
+                        .out_c = static_cast<int>(conv->group_out_c()),
+                        .groups = static_cast<int>(conv->groups)};
+}
+
+WeightGradientSums make_sums(const WeightGradientWork& work, const TargetSpec& target) {
+  WeightGradientSums sums = define_sums(work);
+  schedule_sums(work, sums);
+  schedule_copies(work, sums, target);
+  return sums;
+}
+
+Func merge_chunks(const WeightGradientWork& work, WeightGradientSums& s) {
+  Func partial("partial"), merged("merged");
+  const std::vector<Var> at = {s.l, s.q, s.ky, s.ci, s.co};
+  std::vector<Expr> of_chunk(at.begin(), at.end());
+  of_chunk.push_back(s.chunk);
+  std::vector<Var> with_chunk = at;
+  with_chunk.push_back(s.chunk);
+  partial(with_chunk) = s.sums(of_chunk);
+  RDom r(0, work.form.chunks);
+  of_chunk.back() = r;
+  merged(at) = 0.0f;
+  merged(at) += partial(of_chunk);
+
+  partial.compute_root().bound_extent(s.l, work.form.block()).vectorize(s.l, work.form.lanes).parallel(s.chunk);
+  s.sums.compute_at(partial, s.chunk);
+  merged.compute_root().bound_extent(s.l, work.form.block()).vectorize(s.l, work.form.lanes);
+  merged.update().reorder(s.l, s.q, s.ky, s.ci, s.co, r).vectorize(s.l, work.form.lanes);
+  return merged;
+}
+
+}  // namespace convoke
