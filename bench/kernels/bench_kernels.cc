@@ -16,6 +16,7 @@
 #include "bench/kernels/layers.h"
 #include "bench/kernels/peak.h"
 #include "compiler/ops/op.h"
+#include "schedules/database/lookup.h"
 
 namespace convoke::bench {
 namespace {
