@@ -88,8 +88,8 @@ TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, th
       const std::string what = fmt::format("n {} threads {}", n, threads);
       INFO(what);
       Session session(library, sources, 1, threads);
-      check_close(session.infer(sources.at("input"))[0], expected.at("fc3"), 1e-5);
-      const convoke_metrics metrics = session.forward_backward(sources.at("input"), sources.at("labels"));
+      check_close(session.infer({sources.at("input")})[0], expected.at("fc3"), 1e-5);
+      const convoke_metrics metrics = session.forward_backward({sources.at("input")}, sources.at("labels"));
       CHECK(metrics.loss == doctest::Approx(expected.at("loss").data[0]).epsilon(1e-5));
       CHECK(metrics.accuracy == doctest::Approx(expected.at("accuracy").data[0]));
       for (int p = 0; p < library->model->parameter_count; ++p) {
@@ -99,7 +99,7 @@ TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, th
       }
       std::vector<std::vector<float>>& state = bits.emplace_back();
       for (int step = 1; step <= 5; ++step) {
-        if (step > 1) session.forward_backward(sources.at("input"), sources.at("labels"));
+        if (step > 1) session.forward_backward({sources.at("input")}, sources.at("labels"));
         session.update(0.05f, step);
       }
       for (int p = 0; p < library->model->parameter_count; ++p) state.push_back(session.weight(p));
@@ -116,7 +116,7 @@ TEST_CASE("frozen layers keep their weights, whatever the optimizer's decay, and
   const convoke_library* library = compile_and_open("lenet_frozen", {&inference, &training, optimizer, 2});
   const Environment sources = make_sources(training, 2);
   Session session(library, sources, 1, 1);
-  session.forward_backward(sources.at("input"), sources.at("labels"));
+  session.forward_backward({sources.at("input")}, sources.at("labels"));
   session.update(0.05f, 1);
   for (int p = 0; p < library->model->parameter_count; ++p) {
     const std::string name = library->model->parameters[p].name;

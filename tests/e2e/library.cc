@@ -26,6 +26,17 @@ void require_ok(int32_t code, const convoke_error& error) {
 
 std::vector<float> floats(const Tensor& tensor) { return {tensor.data.begin(), tensor.data.end()}; }
 
+// As the ABI takes them.
+struct FloatInputs {
+  explicit FloatInputs(const Inputs& inputs) : n(static_cast<int32_t>(inputs.at(0).dim(0))) {
+    for (const Tensor& input : inputs) values.push_back(floats(input));
+    for (const std::vector<float>& input : values) pointers.push_back(input.data());
+  }
+  int32_t n;
+  std::vector<std::vector<float>> values;
+  std::vector<const void*> pointers;
+};
+
 }  // namespace
 
 const convoke_library* compile_and_open(const std::string& name, const CompileRequest& request) {
@@ -99,33 +110,31 @@ Session::~Session() {
 }
 
 template <typename Call>
-std::vector<std::vector<float>> Session::outputs_of(Call call, const Tensor& images) {
-  const std::vector<float> pixels = floats(images);
+std::vector<std::vector<float>> Session::outputs_of(Call call, const Inputs& inputs) {
+  const FloatInputs given(inputs);
   std::vector<std::vector<float>> outputs;
   std::vector<void*> pointers;
   for (int i = 0; i < library_->model->output_count; ++i) {
-    outputs.emplace_back(library_->model->outputs[i].elems * images.dim(0));
+    outputs.emplace_back(library_->model->outputs[i].elems * given.n);
   }
   for (auto& output : outputs) pointers.push_back(output.data());
-  const void* inputs[] = {pixels.data()};
   convoke_error error = {};
-  require_ok(call(context_, static_cast<int32_t>(images.dim(0)), inputs, pointers.data(), &error), error);
+  require_ok(call(context_, given.n, given.pointers.data(), pointers.data(), &error), error);
   return outputs;
 }
 
-std::vector<std::vector<float>> Session::infer(const Tensor& images) { return outputs_of(library_->infer, images); }
+std::vector<std::vector<float>> Session::infer(const Inputs& inputs) { return outputs_of(library_->infer, inputs); }
 
-std::vector<std::vector<float>> Session::forward(const Tensor& images) { return outputs_of(library_->forward, images); }
+std::vector<std::vector<float>> Session::forward(const Inputs& inputs) { return outputs_of(library_->forward, inputs); }
 
-convoke_metrics Session::forward_backward(const Tensor& images, const Tensor& labels, const convoke_step* step) {
-  const std::vector<float> pixels = floats(images);
+convoke_metrics Session::forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step* step) {
+  const FloatInputs given(inputs);
   const std::vector<int32_t> classes(labels.data.begin(), labels.data.end());
-  const void* inputs[] = {pixels.data()};
   convoke_metrics metrics = {};
   convoke_error error = {};
-  require_ok(library_->forward_backward(context_, static_cast<int32_t>(images.dim(0)), inputs, classes.data(), step,
-                                        &metrics, &error),
-             error);
+  require_ok(
+      library_->forward_backward(context_, given.n, given.pointers.data(), classes.data(), step, &metrics, &error),
+      error);
   return metrics;
 }
 

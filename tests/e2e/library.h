@@ -10,6 +10,7 @@
 #include "compiler/driver/compile_model.h"
 #include "compiler/ops/interpreter.h"
 #include "runtime/core/convoke.h"
+#include "tests/e2e/reference.h"
 
 namespace convoke {
 
@@ -38,16 +39,16 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session();
 
-  std::vector<std::vector<float>> infer(const Tensor& images);
-  convoke_metrics forward_backward(const Tensor& images, const Tensor& labels, const convoke_step* step = nullptr);
-  std::vector<std::vector<float>> forward(const Tensor& images);  // in training mode
+  std::vector<std::vector<float>> infer(const Inputs& inputs);
+  convoke_metrics forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step* step = nullptr);
+  std::vector<std::vector<float>> forward(const Inputs& inputs);  // in training mode
   void update(float learning_rate, int64_t step);
   std::vector<float> weight(int index) const;  // or, behind the parameters, state
   std::vector<float> gradient(int index) const;
 
  private:
   template <typename Call>
-  std::vector<std::vector<float>> outputs_of(Call call, const Tensor& images);
+  std::vector<std::vector<float>> outputs_of(Call call, const Inputs& inputs);
 
   const convoke_library* library_;
   convoke_weights* weights_ = nullptr;

@@ -43,12 +43,13 @@ Tensor ReferenceTrainer::flat(const std::string& suffix) const {
   return tensor;
 }
 
-Environment ReferenceTrainer::forward_backward(const Tensor& images, const Tensor& labels, const convoke_step& step) {
+Environment ReferenceTrainer::forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step& step) {
   sources_["loss_scale"].data = {step.scale};
   sources_["accumulate"].data = {static_cast<double>(step.accumulate)};
+  size_t next = 0;
   for (const Node& node : training_.nodes) {
-    const Value& value = training_.values[node.results[0]];
-    if (node.op == "input" && value.type.rank() > 1) sources_[value.name] = images;
+    if (node.op != "input" || next == inputs.size()) continue;
+    sources_[training_.values[node.results[0]].name] = inputs[next++];
   }
   sources_["labels"] = labels;
   Environment values = interpret(training_, sources_, rounding_);

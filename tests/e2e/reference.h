@@ -7,6 +7,8 @@
 
 namespace convoke {
 
+using Inputs = std::vector<Tensor>;  // in the model's order
+
 class ReferenceTrainer {
  public:
   // `training`: a graph of differentiate(); `weights`: tensors of its parameters and states; `rounding`: interpret()'s.
@@ -15,7 +17,7 @@ class ReferenceTrainer {
 
   // All values of the graph. The running statistics are stored, and the gradients kept for update(). `step`: as in
   // convoke.h.
-  Environment forward_backward(const Tensor& images, const Tensor& labels, const convoke_step& step = {0, 1});
+  Environment forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step& step = {0, 1});
   void update(double learning_rate, int64_t step);
 
   // Parameters, states, gradients under their names of the graph.

@@ -49,19 +49,19 @@ void check_states(const Golden& golden, const Session& session, const convoke_mo
 // Logits in both modes, loss, gradients, running statistics.
 void check_first_step(const Golden& golden, Session& session, const convoke_model& model, const Data& data,
                       double tolerance) {
-  check_golden(golden, "logits/evaluation", session.infer(data.images(0))[0], tolerance);
-  const convoke_metrics metrics = session.forward_backward(data.images(0), data.labels(0));
+  check_golden(golden, "logits/evaluation", session.infer({data.images(0)})[0], tolerance);
+  const convoke_metrics metrics = session.forward_backward({data.images(0)}, data.labels(0));
   check_golden(golden, "loss", std::vector{metrics.loss}, tolerance);
   check_gradients(golden, session, model, tolerance);
   check_states(golden, session, model, tolerance);
-  check_golden(golden, "logits/training", session.forward(data.images(0))[0], tolerance);
+  check_golden(golden, "logits/training", session.forward({data.images(0)})[0], tolerance);
 }
 
 // The losses of `steps` steps, going round `batches` batches.
 std::vector<double> losses(int steps, int batches, float learning_rate, Session& session, const Data& data) {
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
-    losses.push_back(session.forward_backward(data.images(step % batches), data.labels(step % batches)).loss);
+    losses.push_back(session.forward_backward({data.images(step % batches)}, data.labels(step % batches)).loss);
     session.update(learning_rate, step + 1);
   }
   return losses;
@@ -70,7 +70,7 @@ std::vector<double> losses(int steps, int batches, float learning_rate, Session&
 std::vector<double> losses(int steps, int batches, float learning_rate, ReferenceTrainer& reference, const Data& data) {
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
-    const Environment values = reference.forward_backward(data.images(step % batches), data.labels(step % batches));
+    const Environment values = reference.forward_backward({data.images(step % batches)}, data.labels(step % batches));
     losses.push_back(values.at("loss").data[0]);
     reference.update(learning_rate, step + 1);
   }
@@ -94,7 +94,7 @@ TEST_CASE("LeNet by the reference interpreter") {
   check_golden(golden, "logits/evaluation", interpret(planned.inference, sources).at("fc3").data, kTolerance);
   const Environment weights = make_weights(planned.training, golden.seed);
   ReferenceTrainer first(planned.training, kSgd, weights);
-  const Environment values = first.forward_backward(data.images(0), data.labels(0));
+  const Environment values = first.forward_backward({data.images(0)}, data.labels(0));
   check_golden(golden, "loss", values.at("loss").data, kTolerance);
   for (const TensorDescription& parameter : planned.description.parameters) {
     const Tensor& gradient = first.sources().at(parameter.name + ".grad");
@@ -145,7 +145,7 @@ TEST_CASE("torchvision's resnet18: parameter count, evaluation at 224x224, a tra
     const convoke_library* library = compile_and_open(planned, "golden_resnet18");
     const Data data = {golden.seed, {2, 224, 224, 3}, 1000};
     Session session(library, make_weights(planned.inference, golden.seed), 0, 2);
-    check_golden(golden, "logits/224x224", session.infer(data.images(0))[0], kTolerance);
+    check_golden(golden, "logits/224x224", session.infer({data.images(0)})[0], kTolerance);
   }
   const PlannedModel planned =
       plan({.model = "resnet18", .input = {.input_height = 64, .input_width = 64}, .batch = 2, .optimizer = kSgd});

@@ -31,24 +31,28 @@ class Generator {
 
   RandomModel run() {
     model_.optimizer = random_optimizer();
-    Value value = {"input", {kBatch, random_.between(6, 15), random_.between(6, 15), random_.between(1, 5)}};
     classes_ = random_.between(2, 13);
-    head_ = fmt::format("name: \"random\"\ninput {{ height: {} width: {} channels: {} }}\nclasses: {}\n", value.dims[1],
-                        value.dims[2], value.dims[3], classes_);
-    const int64_t sections = random_.between(2, 4);
+    head_ = fmt::format("name: \"random\"\nclasses: {}\n", classes_);
+    Value value = random_.one_in(8) ? vector_input("input") : start();
     std::optional<Value> middle;
-    for (int64_t i = 0; i < sections; ++i) {
+    for (int64_t left = value.image() ? random_.between(2, 4) : 0; left > 0; --left) {
       value = section(value);
-      if (i == 0) middle = value;
+      if (!middle) middle = value;
     }
-    std::vector<std::string> outputs = {classifier(value)};
-    if (random_.one_in(2)) outputs.push_back(classifier(*middle));
+    std::vector<std::string> outputs;
+    if (value.image() && random_.one_in(8)) {
+      model_.trained = false;
+      outputs.push_back(activation(value).name);
+    } else {
+      outputs.push_back(classifier(value));
+    }
+    if (middle && random_.one_in(2)) outputs.push_back(classifier(*middle));
     std::string names;
     for (const std::string& output : outputs) names += fmt::format("output: \"{}\"\n", output);
     model_.definition = head_ + layers_ + names;
     model_.capacity = random_.of<int64_t>({2, 3, 5, 8, 11});
     if (random_.one_in(3)) model_.label_smoothing = 0.1;
-    if (random_.one_in(4)) model_.freeze = {random_.of(learners_)};
+    if (random_.one_in(4) && model_.trained) model_.freeze = {random_.of(learners_)};
     return std::move(model_);
   }
 
@@ -87,6 +91,30 @@ class Generator {
     std::optional<Value> value = try_layer(op, inputs, shifted);
     ENSURE(value) << op << " in\n" << head_ << layers_;
     return *value;
+  }
+
+  Value vector_input(const std::string& name) {
+    const int64_t channels = random_.between(1, 30);
+    head_ += fmt::format("input {{ name: \"{}\" channels: {} }}\n", name, channels);
+    return {name, {kBatch, channels}};
+  }
+
+  Value image_input(const std::string& name, int64_t height, int64_t width) {
+    const int64_t channels = random_.between(1, 5);
+    head_ += fmt::format("input {{ name: \"{}\" height: {} width: {} channels: {} }}\n", name, height, width, channels);
+    return {name, {kBatch, height, width, channels}};
+  }
+
+  // One image; or two, added behind a convolution each.
+  Value start() {
+    const Value x = image_input("input", random_.between(6, 15), random_.between(6, 15));
+    if (!random_.one_in(5)) return x;
+    const auto project = [this, channels = random_.between(1, 9)](const Value& image) {
+      return layer(fmt::format("conv2d {{ channels: {} kernel: {} same: true }}", channels, pair(1, 4)), {image}, true);
+    };
+    const Value a = project(x);  // before there is another input: import refuses what nobody reads
+    const Value b = project(image_input("other", x.dims[1], x.dims[2]));
+    return activation(layer("add {}", {a, b}, true));
   }
 
   Value activation(const Value& x) {
@@ -192,13 +220,18 @@ class Generator {
     }
   }
 
-  std::string classifier(Value x) {
+  Value flattened(Value x) {
+    if (!x.image()) return x;
     const bool large = x.pixels() * x.channels() * classes_ > kMaxParameter;
     if (large || random_.one_in(2)) {
       if (x.shifted) x = activation(x);  // the average of one sample behind a batch norm is a constant
       x = layer("global_avg_pool2d {}", {x}, false);
     }
-    x = layer("flatten {}", {x}, x.shifted);
+    return layer("flatten {}", {x}, x.shifted);
+  }
+
+  std::string classifier(Value x) {
+    x = flattened(x);
     if (random_.one_in(2)) {
       if (auto hidden =
               try_layer(fmt::format("linear {{ features: {} bias: {} }}", random_.between(3, 40), random_.one_in(2)),

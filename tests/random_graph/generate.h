@@ -1,5 +1,6 @@
 // Random networks as model definitions, so that the whole path from import on runs: odd sizes, groups, dilation,
-// asymmetric padding, residuals, branches, two outputs, and a way to train each.
+// asymmetric padding, residuals, branches, one or two inputs and outputs, and a way to train each (those that put out
+// an image are not trained).
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,7 @@ class Random {
 struct RandomModel {
   std::string definition;  // protobuf text
   int64_t capacity = 1;
+  bool trained = true;
   OptimizerOptions optimizer;
   double label_smoothing = 0;
   std::vector<std::string> freeze;
