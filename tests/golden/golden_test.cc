@@ -8,30 +8,10 @@
 #include "tests/e2e/library.h"
 #include "tests/e2e/reference.h"
 #include "tests/golden/formula.h"
+#include "tests/golden/models.h"
 
 namespace convoke {
 namespace {
-
-constexpr OptimizerOptions kSgd = {.kind = OptimizerOptions::kSgd, .momentum = 0.9, .weight_decay = 5e-4};
-constexpr OptimizerOptions kAdam = {.kind = OptimizerOptions::kAdam};
-
-PlannedModel plan(ModelOptions options) {
-  options.model = "model_defs/models/" + options.model + ".textproto";
-  Result<PlannedModel> planned = plan_model(options);
-  const std::string error = planned.ok() ? "" : planned.status().message();
-  INFO(error);
-  REQUIRE(planned.ok());
-  return *std::move(planned);
-}
-
-// Batches of the model's size, by the formula.
-struct Data {
-  uint64_t seed;
-  std::vector<int64_t> dims;
-  uint64_t classes;
-  Tensor images(int index) const { return make_images(seed, index, dims); }
-  Tensor labels(int index) const { return make_labels(seed, index, dims[0], classes); }
-};
 
 void check_gradients(const Golden& golden, const Session& session, const convoke_model& model, double tolerance) {
   for (int i = 0; i < model.parameter_count; ++i) {
@@ -47,7 +27,7 @@ void check_states(const Golden& golden, const Session& session, const convoke_mo
 }
 
 // Logits in both modes, loss, gradients, running statistics.
-void check_first_step(const Golden& golden, Session& session, const convoke_model& model, const Data& data,
+void check_first_step(const Golden& golden, Session& session, const convoke_model& model, const GoldenData& data,
                       double tolerance) {
   check_golden(golden, "logits/evaluation", session.infer({data.images(0)})[0], tolerance);
   const convoke_metrics metrics = session.forward_backward({data.images(0)}, data.labels(0));
@@ -58,7 +38,7 @@ void check_first_step(const Golden& golden, Session& session, const convoke_mode
 }
 
 // The losses of `steps` steps, going round `batches` batches.
-std::vector<double> losses(int steps, int batches, float learning_rate, Session& session, const Data& data) {
+std::vector<double> losses(int steps, int batches, float learning_rate, Session& session, const GoldenData& data) {
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
     losses.push_back(session.forward_backward({data.images(step % batches)}, data.labels(step % batches)).loss);
@@ -67,7 +47,8 @@ std::vector<double> losses(int steps, int batches, float learning_rate, Session&
   return losses;
 }
 
-std::vector<double> losses(int steps, int batches, float learning_rate, ReferenceTrainer& reference, const Data& data) {
+std::vector<double> losses(int steps, int batches, float learning_rate, ReferenceTrainer& reference,
+                           const GoldenData& data) {
   std::vector<double> losses;
   for (int step = 0; step < steps; ++step) {
     const Environment values = reference.forward_backward({data.images(step % batches)}, data.labels(step % batches));
@@ -77,18 +58,11 @@ std::vector<double> losses(int steps, int batches, float learning_rate, Referenc
   return losses;
 }
 
-struct LeNetCurve {
-  const char* name;
-  OptimizerOptions optimizer;
-  float learning_rate;
-};
-const std::vector<LeNetCurve> kLeNetCurves = {{"losses/sgd", kSgd, 0.01f}, {"losses/adam", kAdam, 0.001f}};
-
 TEST_CASE("LeNet by the reference interpreter") {
   constexpr double kTolerance = 1e-6;  // float32's rounding of the learning rate, and the files' 9 digits
   const Golden golden = read_golden("lenet");
-  const PlannedModel planned = plan({.model = "lenet"});
-  const Data data = {golden.seed, {6, 28, 28, 1}, 10};
+  const PlannedModel planned = plan_golden({.model = "lenet"});
+  const GoldenData data = {golden.seed, {6, 28, 28, 1}, 10};
   Environment sources = make_weights(planned.inference, golden.seed);
   sources["input"] = data.images(0);
   check_golden(golden, "logits/evaluation", interpret(planned.inference, sources).at("fc3").data, kTolerance);
@@ -110,9 +84,9 @@ TEST_CASE("LeNet: logits, loss, gradients, 20 steps of SGD and of Adam") {
   constexpr double kTolerance = 1e-4;
   const Golden golden = read_golden("lenet");
   for (const LeNetCurve& curve : kLeNetCurves) {
-    const PlannedModel planned = plan({.model = "lenet", .batch = 8, .optimizer = curve.optimizer});
+    const PlannedModel planned = plan_golden({.model = "lenet", .batch = 8, .optimizer = curve.optimizer});
     const convoke_library* library = compile_and_open(planned, std::string("golden_lenet_") + (curve.name + 7));
-    const Data data = {golden.seed, {6, 28, 28, 1}, 10};
+    const GoldenData data = {golden.seed, {6, 28, 28, 1}, 10};
     const Environment weights = make_weights(planned.training, golden.seed);
     Session first(library, weights, 1, 2);
     check_first_step(golden, first, *library->model, data, kTolerance);
@@ -124,9 +98,9 @@ TEST_CASE("LeNet: logits, loss, gradients, 20 steps of SGD and of Adam") {
 TEST_CASE("resnet18_small: logits in both modes, loss, gradients, running statistics, 10 steps") {
   constexpr double kTolerance = 1e-3;
   const Golden golden = read_golden("resnet18_small");
-  const PlannedModel planned = plan({.model = "resnet18_small", .batch = 4, .optimizer = kSgd});
+  const PlannedModel planned = plan_golden({.model = "resnet18_small", .batch = 4, .optimizer = kSgd});
   const convoke_library* library = compile_and_open(planned, "golden_resnet18_small");
-  const Data data = {golden.seed, {3, 28, 28, 1}, 10};
+  const GoldenData data = {golden.seed, {3, 28, 28, 1}, 10};
   const Environment weights = make_weights(planned.training, golden.seed);
   Session first(library, weights, 1, 2);
   check_first_step(golden, first, *library->model, data, kTolerance);
@@ -138,19 +112,19 @@ TEST_CASE("torchvision's resnet18: parameter count, evaluation at 224x224, a tra
   constexpr double kTolerance = 1e-3;
   const Golden golden = read_golden("resnet18");
   {
-    const PlannedModel planned = plan({.model = "resnet18", .batch = 2, .training = false});
+    const PlannedModel planned = plan_golden({.model = "resnet18", .batch = 2, .training = false});
     double parameters = 0;
     for (const TensorDescription& parameter : planned.description.parameters) parameters += parameter.type.elems();
     check_golden(golden, "parameters", std::vector<double>{parameters}, 0);
     const convoke_library* library = compile_and_open(planned, "golden_resnet18");
-    const Data data = {golden.seed, {2, 224, 224, 3}, 1000};
+    const GoldenData data = {golden.seed, {2, 224, 224, 3}, 1000};
     Session session(library, make_weights(planned.inference, golden.seed), 0, 2);
     check_golden(golden, "logits/224x224", session.infer({data.images(0)})[0], kTolerance);
   }
-  const PlannedModel planned =
-      plan({.model = "resnet18", .input = {.input_height = 64, .input_width = 64}, .batch = 2, .optimizer = kSgd});
+  const PlannedModel planned = plan_golden(
+      {.model = "resnet18", .input = {.input_height = 64, .input_width = 64}, .batch = 2, .optimizer = kSgd});
   const convoke_library* library = compile_and_open(planned, "golden_resnet18_64x64");
-  const Data data = {golden.seed, {2, 64, 64, 3}, 1000};
+  const GoldenData data = {golden.seed, {2, 64, 64, 3}, 1000};
   Session session(library, make_weights(planned.training, golden.seed), 1, 2);
   check_first_step(golden, session, *library->model, data, kTolerance);
   session.update(0.01f, 1);
