@@ -13,9 +13,10 @@ function(convoke_library name)
   endif()
 endfunction()
 
-# convoke_test(NAME [HALIDE] [DEPENDS …] [LABELS …]): a doctest program of the .cc files of this folder, one CTest entry.
+# convoke_test(NAME [HALIDE] [DEPENDS …] [LABELS …] [ARGUMENTS …]): a doctest program of the .cc files of this folder, one CTest
+# entry that is run with these arguments.
 function(convoke_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "HALIDE" "" "DEPENDS;SOURCES;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "HALIDE" "" "DEPENDS;SOURCES;LABELS;ARGUMENTS")
   if(NOT arg_SOURCES)
     file(GLOB arg_SOURCES CONFIGURE_DEPENDS *.cc)
   endif()
@@ -26,7 +27,7 @@ function(convoke_test name)
     target_link_libraries(${name} PRIVATE convoke_halide)
     target_precompile_headers(${name} REUSE_FROM convoke_halide_header)
   endif()
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGUMENTS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   # Programs that compile share their kernels, apart from the user's.
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache")
 endfunction()

@@ -44,10 +44,6 @@ constexpr std::string_view kHostArchitecture = "aarch64";
 bool cpu_supports(std::string_view) { return false; }
 #endif
 
-bool runs_here(const TargetSpec& target) {
-  return target.llvm_triple.starts_with(kHostArchitecture) && std::ranges::all_of(target.cpu_features, cpu_supports);
-}
-
 TargetSpec embedded_target(const EmbeddedTarget& target) { return parse_target(target.text, target.name).value(); }
 
 std::string known_targets() {
@@ -68,6 +64,10 @@ Result<TargetSpec> find_host() {
 }
 
 }  // namespace
+
+bool runs_here(const TargetSpec& target) {
+  return target.llvm_triple.starts_with(kHostArchitecture) && std::ranges::all_of(target.cpu_features, cpu_supports);
+}
 
 Result<TargetSpec> parse_target(const std::string& text, const std::string& name) {
   schema::Target proto;

@@ -22,6 +22,7 @@ struct TargetSpec {
 
 Result<TargetSpec> parse_target(const std::string& text, const std::string& name);
 Result<TargetSpec> find_target(const std::string& name);  // "host" names the best target this CPU supports
+bool runs_here(const TargetSpec& target);                 // by this CPU, natively
 std::vector<std::string> target_names();                  // sorted; the files are embedded when Convoke is built
 
 }  // namespace convoke

@@ -12,6 +12,7 @@ namespace {
 using Halide::Func, Halide::MemoryType, Halide::TailStrategy, Halide::Var;
 
 constexpr int64_t kTaskElems = 16384;
+constexpr int64_t kTinyElems = 2048;  // of vectors per channel, which `small` does as well
 
 bool applies(const Kernel& kernel, const TargetSpec&) {
   const Graph& body = kernel.body;
@@ -21,7 +22,8 @@ bool applies(const Kernel& kernel, const TargetSpec&) {
   for (const Layout& layout : kernel.output_layouts) {
     if (layout != kernel.output_layouts[0]) return false;
   }
-  return !body.type(body.outputs[0]).dims.empty() && is_pure(kernel);
+  const Type& type = body.type(body.outputs[0]);
+  return (type.has_batch() || type.elems() > kTinyElems) && is_pure(kernel);
 }
 
 // How many of the innermost dimensions in memory every operand sees as one: all of them, unless an operand is a vector

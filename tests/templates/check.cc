@@ -1,0 +1,143 @@
+// Kernels of cases, compiled and compared (check.h).
+#include "tests/templates/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "compiler/codegen/scratch.h"
+#include "tests/lower/buffers.h"
+#include "tests/templates/storage.h"
+
+namespace convoke {
+namespace {
+
+constexpr std::string_view kReleaseFeatures = "-no_asserts-no_bounds_query";
+
+int call(const Halide::Callable& callable, std::vector<Halide::Buffer<>>& buffers) {
+  Halide::JITUserContext context, *context_pointer = &context;
+  std::vector<const void*> arguments = {&context_pointer};
+  for (Halide::Buffer<>& buffer : buffers) arguments.push_back(buffer.raw_buffer());
+  return callable.call_argv_fast(arguments.size(), arguments.data());
+}
+
+Halide::Buffer<> storage_buffer(const Type& type, const Layout& layout, const Tensor& logical) {
+  return to_buffer({.dtype = type.dtype, .dims = {}}, to_storage(type, layout, logical));
+}
+
+Halide::Buffer<> garbage(const Type& type, const Layout& layout, int64_t batch) {
+  Halide::Buffer<> buffer = storage_buffer(type, layout, Tensor(concrete(type, batch)));
+  memset(buffer.data(), 0x7b, buffer.size_in_bytes());
+  return buffer;
+}
+
+std::string compare(const Case& test_case, const Kernel& kernel, int output, const Tensor& expected,
+                    const Halide::Buffer<>& found) {
+  const Type& type = test_case.results[static_cast<size_t>(output)];
+  const Layout& layout = kernel.output_layouts[static_cast<size_t>(output)];
+  Tensor storage(to_storage(type, layout, expected).dims);
+  storage.data = to_values(found);
+  const FromStorage result = from_storage(type, layout, storage);
+  if (!result.padding_is_zero) return "padding is not zero";
+  const double allowed = tolerance(test_case, expected);
+  const std::string difference = first_difference(expected, result.logical.data, allowed);
+  if (difference.empty()) return "";
+  double largest = 0;
+  for (size_t i = 0; i < expected.data.size(); ++i) {
+    largest = std::max(largest, std::fabs(result.logical.data[i] - expected.data[i]));
+  }
+  return fmt::format("{}; the largest error is {}", difference, largest);
+}
+
+enum class Memory { kApart, kInPlace };
+
+// Runs the compiled kernel; with kInPlace each output replaces the first operand that may be replaced.
+std::string run(const Halide::Callable& callable, const Case& test_case, const Kernel& kernel, Memory memory) {
+  const std::vector<Tensor> inputs = make_inputs(test_case);
+  const std::vector<Tensor> expected = run_reference(test_case, inputs);
+  std::vector<Halide::Buffer<>> buffers;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    buffers.push_back(storage_buffer(test_case.operands[i].type, kernel.input_layouts[i], inputs[i]));
+  }
+  std::vector<bool> taken(inputs.size());
+  for (size_t o = 0; o < expected.size(); ++o) {
+    buffers.push_back(garbage(test_case.results[o], kernel.output_layouts[o], test_case.batch));
+    for (size_t i = 0; memory == Memory::kInPlace && i < inputs.size(); ++i) {
+      if (taken[i] || !may_alias(kernel, static_cast<int>(i), static_cast<int>(o))) continue;
+      taken[i] = true;
+      buffers.back() = buffers[i];
+      break;
+    }
+  }
+  if (call(callable, buffers) != 0) return fmt::format("n={}: the call failed", test_case.batch);
+  for (size_t o = 0; o < expected.size(); ++o) {
+    const std::string difference =
+        compare(test_case, kernel, static_cast<int>(o), expected[o], buffers[inputs.size() + o]);
+    if (!difference.empty()) {
+      return fmt::format("n={}{} result {}: {}", test_case.batch, memory == Memory::kInPlace ? " in place" : "", o,
+                         difference);
+    }
+  }
+  return "";
+}
+
+Kernel make_kernel(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
+  Kernel kernel = single_op_kernel(test_case.op, test_case.attrs, operand_types(test_case));
+  if (!schedule.applies(kernel, target)) return kernel;
+  const PreferredLayouts layouts = schedule.layouts(kernel, schedule.defaults(kernel, target), target);
+  kernel.input_layouts = layouts.inputs;
+  kernel.output_layouts = layouts.outputs;
+  return kernel;
+}
+
+std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTemplate& schedule,
+                         const TargetSpec& target, Flags flags) {
+  Result<BuiltKernel> built = schedule.build(kernel, schedule.defaults(kernel, target), target);
+  if (!built.ok()) return built.status().message();
+  std::string halide_target = target.halide_target;
+  if (flags == Flags::kRelease) halide_target += kReleaseFeatures;
+  const Halide::Callable callable =
+      built->pipeline.compile_to_callable(built->arguments, Halide::Target(halide_target));
+  std::string difference = run(callable, test_case, kernel, Memory::kApart);
+  if (difference.empty()) difference = run(callable, test_case, kernel, Memory::kInPlace);
+  test_case.batch = test_case.batch == 1 ? 3 : 1;
+  if (difference.empty()) difference = run(callable, test_case, kernel, Memory::kApart);
+  return difference;
+}
+
+}  // namespace
+
+bool applies(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
+  return schedule.applies(single_op_kernel(test_case.op, test_case.attrs, operand_types(test_case)), target);
+}
+
+std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target, Flags flags) {
+  Kernel kernel = make_kernel(test_case, schedule, target);
+  std::string difference = check_kernel(test_case, kernel, schedule, target, flags);
+  if (!difference.empty() || std::ranges::all_of(kernel.output_layouts, &Layout::plain)) return difference;
+  kernel.output_layouts.assign(kernel.output_layouts.size(), Layout{});
+  difference = check_kernel(test_case, kernel, schedule, target, flags);
+  return difference.empty() ? "" : "plain outputs: " + difference;
+}
+
+std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
+  const Kernel kernel = make_kernel(test_case, schedule, target);
+  Result<BuiltKernel> built = schedule.build(kernel, schedule.defaults(kernel, target), target);
+  if (!built.ok()) return built.status().message();
+  const Halide::Target release(target.halide_target + "-no_runtime-user_context" + std::string(kReleaseFeatures));
+  const Halide::Module module = built->pipeline.compile_to_module(built->arguments, "kernel", release);
+  const Result<ScratchUse> scratch = measure_scratch(module);
+  if (!scratch.ok()) return scratch.status().message();
+  module.compile({{Halide::OutputFileType::object, "/dev/null"}});
+  return "";
+}
+
+void warm_jit(const TargetSpec& target) {
+  Halide::Func zero("zero");
+  zero() = 0;
+  zero.compile_to_callable({}, Halide::Target(target.halide_target));
+}
+
+}  // namespace convoke

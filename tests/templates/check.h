@@ -1,0 +1,26 @@
+// One template on one case: built in the layouts that it asks for, compiled by Halide's JIT, run at two batch sizes
+// (and once more with operands replaced in place), against the reference.
+#pragma once
+
+#include <string>
+
+#include "schedules/templates/template.h"
+#include "tests/ops/cases.h"
+
+namespace convoke {
+
+bool applies(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);
+
+enum class Flags { kRelease, kAsserts };  // as libraries are compiled, or with Halide's checks of all accesses
+
+// What is wrong; empty when all is well. Both may abort the process: a child's work. Where the template wishes for an
+// output layout that is not plain, it is run with plain outputs too.
+std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target, Flags flags);
+
+// An object with constant scratch, for a target that may not run here.
+std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);
+
+// Compiles what all JIT-compiled kernels share, for children to inherit.
+void warm_jit(const TargetSpec& target);
+
+}  // namespace convoke
