@@ -21,6 +21,7 @@ class Differentiator {
       return invalid_argument("output \"" + forward_.values[output].name + "\" is " + to_string(type) +
                               ", expected logits f32[n,classes] to train with cross entropy");
     }
+    RETURN_IF_ERROR(check_names());
     copy_forward();
     add_loss();
     builder_.set_phase(Phase::kBackward);
@@ -32,6 +33,20 @@ class Differentiator {
   }
 
  private:
+  // The plan finds what training adds by name.
+  Status check_names() const {
+    std::vector<std::string> added = {"labels", "loss_scale", "accumulate", "loss", "accuracy"};
+    for (ValueId output : forward_.outputs) added.push_back(name(output) + kGradientSuffix);
+    for (const Node& node : forward_.nodes) {
+      if (node.op == "parameter") added.push_back(name(node.results[0]) + kGradientSuffix);
+    }
+    for (const std::string& taken : added) {
+      if (find_value(forward_, taken) == kNoValue) continue;
+      return invalid_argument("\"" + taken + "\" is a name that training uses itself; give the layer another");
+    }
+    return ok_status();
+  }
+
   // Values keep their ids: the forward graph is copied node by node in its order.
   void copy_forward() {
     needs_gradient_.resize(forward_.values.size());

@@ -21,8 +21,8 @@ struct TrainingOptions {
 //   kBackward  %<parameter>.grad of every parameter that is not frozen: a state of arena "gradients", stored
 //              accumulate ? old + gradient : gradient
 //   outputs    the forward graph's, then loss and accuracy
-// and keeps the forward graph's stores. Errors: an output that is no f32[n,k]; an op without derivative on a path to a
-// parameter; nothing to train.
+// and keeps the forward graph's stores. Errors: an output that is no f32[n,k]; a value with one of the names
+// above; an op without derivative on a path to a parameter; nothing to train.
 Result<Graph> differentiate(const Graph& forward, const TrainingOptions& options);
 
 }  // namespace convoke

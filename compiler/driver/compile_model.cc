@@ -33,7 +33,7 @@ Result<std::string> frozen_parameters(const std::vector<std::string>& layers, co
   std::string all;
   for (const std::string& layer : layers) {
     const std::string parameters = "(?:" + layer + ")(?:\\..*)?";
-    ASSIGN_OR_RETURN(const std::regex pattern, parse_regex(layer, "--freeze"));
+    RETURN_IF_ERROR(parse_regex(layer, "--freeze").status());
     if (!any_value_matches(graph, std::regex(parameters), true)) {
       return invalid_argument(fmt::format("--freeze \"{}\" matches no layer with parameters", layer));
     }

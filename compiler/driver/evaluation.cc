@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace convoke {
 
 Json evaluation_json(const Evaluation& evaluation) {
@@ -28,8 +30,8 @@ Json evaluation_json(const Evaluation& evaluation) {
 
 void print_evaluation(const Evaluation& evaluation) {
   fmt::print("test accuracy {:.4f} ({} of {} images), loss {:.4f}\n\n{}\n{}", evaluation.accuracy,
-             static_cast<int64_t>(evaluation.accuracy * static_cast<double>(evaluation.samples) + 0.5),
-             evaluation.samples, evaluation.loss, format_class_table(evaluation), format_confusion_table(evaluation));
+             std::llround(evaluation.accuracy * static_cast<double>(evaluation.samples)), evaluation.samples,
+             evaluation.loss, format_class_table(evaluation), format_confusion_table(evaluation));
 }
 
 }  // namespace convoke

@@ -17,7 +17,7 @@ using schema::Model;
 constexpr size_t kMaxName = 64;  // of the model: functions and files are called so
 
 std::string model_name(const Located<Model>& model, const std::string& file_name, Diagnostics& diagnostics) {
-  const std::string name = model->has_name() ? model->name() : std::filesystem::path(file_name).stem().string();
+  std::string name = model->has_name() ? model->name() : std::filesystem::path(file_name).stem().string();
   if (is_identifier(name) && name.size() <= kMaxName) return name;
   diagnostics.add({"E0203", position_of(model, Model::kNameFieldNumber), "",
                    fmt::format("{}\"{}\" is no name for a model", model->has_name() ? "" : "the file's name ", name),

@@ -142,6 +142,18 @@ TEST_CASE("outputs that cannot be trained are named") {
         "output \"y\" is f32[n,4,4,2], expected logits f32[n,classes] to train with cross entropy");
 }
 
+TEST_CASE("names that training uses are refused") {
+  for (const char* name : {"labels", "loss_scale", "accumulate", "loss", "accuracy", "y.grad", "w.grad"}) {
+    INFO(name);
+    const std::string layer = "%" + std::string(name);
+    const Graph graph = parse("graph g\n%x = input() : f32[n,3]\n%w = parameter() : f32[2,3]\n" + layer +
+                              " = relu(%x) : f32[n,3]\n%y = linear(" + layer + ", %w) : f32[n,2]\noutput %y\n")
+                            .value();
+    CHECK(differentiate(graph, {}).status().message() ==
+          "\"" + std::string(name) + "\" is a name that training uses itself; give the layer another");
+  }
+}
+
 TEST_CASE("update graphs store what the optimizers compute") {
   for (auto kind : {OptimizerOptions::kSgd, OptimizerOptions::kAdam, OptimizerOptions::kAdamW}) {
     const Graph graph = update_graph({.kind = kind, .weight_decay = 0.1}, 7);
