@@ -52,7 +52,7 @@ class Generator {
     model_.definition = head_ + layers_ + names;
     model_.capacity = random_.of<int64_t>({2, 3, 5, 8, 11});
     if (random_.one_in(3)) model_.label_smoothing = 0.1;
-    if (random_.one_in(4) && model_.trained) model_.freeze = {random_.of(learners_)};
+    if (random_.one_in(4) && model_.trained && learners_.size() > 1) model_.freeze = {random_.of(learners_)};
     return std::move(model_);
   }
 
