@@ -177,11 +177,13 @@ class PlanMaker {
         kept.push_back({buffer, loss, end});
         continue;
       }
-      // forward() hands out the outputs when its rows are done; backward() starts by writing their gradients.
+      // forward() hands out the outputs when its rows are done; backward() starts by writing their gradients. An output
+      // that depends on no trained parameter has none.
       plan_.train_outputs.push_back(buffer);
       kept.push_back({buffer, loss, loss});
-      plan_.output_gradients.push_back(buffer_of(scheduled, find_value(graph, name + ".grad")));
-      kept.push_back({plan_.output_gradients.back(), loss, backward});
+      const ValueId gradient = find_value(graph, name + ".grad");
+      plan_.output_gradients.push_back(gradient == kNoValue ? -1 : buffer_of(scheduled, gradient));
+      if (gradient != kNoValue) kept.push_back({plan_.output_gradients.back(), loss, backward});
     }
     place_activations(plan_, first, end, kept);
     return add_update();

@@ -82,8 +82,8 @@ struct LibraryPlan {
   int32_t capacity;
   const int32_t *infer_inputs, *infer_outputs;  // buffers, as in the model's inputs and outputs
   const int32_t *train_inputs, *train_outputs;
-  const int32_t* output_gradients;                           // what backward starts from
-  int32_t labels, loss, accuracy, gradient_sum_squares;      // buffers, -1 without training
+  const int32_t* output_gradients;                       // what backward starts from; -1: it has no use for this one
+  int32_t labels, loss, accuracy, gradient_sum_squares;  // buffers, -1 without training
   const int32_t *parameters, *gradients, *moments, *states;  // buffers; moments: moment-major [moment][parameter]
   const char* const* cpu_features;                           // needed; names as in cpu.cc, NULL at the end
 };

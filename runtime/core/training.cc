@@ -165,6 +165,7 @@ int32_t backward(convoke_context* context, const void* const* output_gradients, 
   context->forward_n = 0;
   set_step(context, given);
   for (int32_t i = 0; i < model.output_count; ++i) {
+    if (convoke_plan.output_gradients[i] < 0) continue;
     const Buffer& buffer = convoke_plan.buffers[convoke_plan.output_gradients[i]];
     const int64_t stored = storage_elems(buffer), elems = logical_elems(buffer);
     float* to = reinterpret_cast<float*>(context->buffers[convoke_plan.output_gradients[i]].host);

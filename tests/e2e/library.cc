@@ -138,6 +138,13 @@ convoke_metrics Session::forward_backward(const Inputs& inputs, const Tensor& la
   return metrics;
 }
 
+void Session::backward(const std::vector<std::vector<float>>& output_gradients) {
+  std::vector<const void*> pointers;
+  for (const std::vector<float>& gradient : output_gradients) pointers.push_back(gradient.data());
+  convoke_error error = {};
+  require_ok(library_->backward(context_, pointers.data(), nullptr, &error), error);
+}
+
 void Session::update(float learning_rate, int64_t step) {
   const convoke_update update = {.learning_rate = learning_rate, .step = step};
   convoke_error error = {};

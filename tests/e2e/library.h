@@ -41,7 +41,8 @@ class Session {
 
   std::vector<std::vector<float>> infer(const Inputs& inputs);
   convoke_metrics forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step* step = nullptr);
-  std::vector<std::vector<float>> forward(const Inputs& inputs);  // in training mode
+  std::vector<std::vector<float>> forward(const Inputs& inputs);           // in training mode
+  void backward(const std::vector<std::vector<float>>& output_gradients);  // behind forward()
   void update(float learning_rate, int64_t step);
   std::vector<float> weight(int index) const;  // or, behind the parameters, state
   std::vector<float> gradient(int index) const;
