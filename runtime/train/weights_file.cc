@@ -43,7 +43,7 @@ Differences compare(const convoke_model& model, const SafeTensors& file) {
     }
   }
   for (const auto& [name, tensor] : file.tensors) {
-    if (!wanted.count(name) && !is_ignored(name)) {
+    if (!wanted.contains(name) && !is_ignored(name)) {
       differences.add("unexpected: " + name + " (" + shape_text(tensor.shape) + ")");
     }
   }
