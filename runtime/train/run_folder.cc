@@ -61,8 +61,9 @@ std::vector<Panel> panels(const std::vector<EpochMetrics>& history) {
 Status check_run_start(const RunFolder& folder, RunStart start) {
   const bool begun = has_checkpoint(folder.checkpoints());
   if (start == RunStart::kNew && begun) {
-    return failed_precondition(folder.path +
-                               ": a run is there already; go on with --resume, start anew with --overwrite, or choose another --name");
+    return failed_precondition(
+        folder.path +
+        ": a run is there already; go on with --resume, start anew with --overwrite, or choose another --name");
   }
   if (start == RunStart::kResume && !begun) return not_found(folder.path + ": has no checkpoint to resume from");
   return ok_status();
