@@ -1,0 +1,26 @@
+// The transforms of Winograd's minimal filtering F(m, r): m outputs of a kernel of r taps from the n = m + r − 1 inputs
+// that they see, by n products in place of m·r (Lavin & Gray, arXiv:1509.09308). In two dimensions each applies along
+// either axis: y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, and for gradients dw = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
+//
+// A and G evaluate a polynomial whose coefficients are their operand at n points: 0, ±1, ∞ (n = 4) or 0, ±1, ±2, ∞
+// (n = 6), in this order; G divides by N_j = Π (a_j − a_l). So only B depends on n alone: F(4,3) and F(2,5) share it.
+//
+// Each function makes the whole transformed vector of a vector of scalars; with `mux(i, …)` and i unrolled that is
+// straight-line code without a matrix.
+#pragma once
+
+#include <vector>
+
+#include "Halide.h"
+
+namespace convoke {
+
+using Exprs = std::vector<Halide::Expr>;
+
+Exprs winograd_input(const Exprs& d);                         // Bᵀ d: n → n
+Exprs winograd_kernel(const Exprs& w, int points);            // G w: r → n
+Exprs winograd_output(const Exprs& products, int outputs);    // Aᵀ p: n → m
+Exprs winograd_output_gradient(const Exprs& dy, int points);  // A dy: m → n
+Exprs winograd_kernel_gradient(const Exprs& sums, int taps);  // Gᵀ s: n → r
+
+}  // namespace convoke
