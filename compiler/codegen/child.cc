@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ bool write_all(int file, const char* data, size_t size) {
 
 [[noreturn]] void be_child(int result_pipe, int stderr_file, int job,
                            const std::function<Result<std::string>(int)>& work) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would read the answer
   for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGINT, SIGTERM, SIGPIPE}) signal(number, SIG_DFL);
   if (stderr_file >= 0) dup2(stderr_file, STDERR_FILENO);
   const Result<std::string> result = work(job);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "compiler/driver/coverage.h"
 #include "compiler/driver/dump.h"
 #include "compiler/driver/model_arguments.h"
 #include "compiler/driver/output.h"
@@ -42,6 +43,7 @@ Json report(const Outcome& outcome) {
           {"kernels", planned.plan.kernels.size()},
           {"kernels_compiled", library.kernels_compiled},
           {"kernels_cached", library.kernels_cached},
+          {"schedules", coverage_json(coverage(planned.plan))},
           {"weights_bytes", library.weights_bytes},
           {"inference_context_bytes", library.inference_context_bytes},
           {"training_context_bytes", library.training_context_bytes},
@@ -59,6 +61,9 @@ void print_report(const Outcome& outcome) {
              planned.description.has_training ? "" : ", inference only");
   line("kernels", fmt::format("{} for {} calls: {} compiled, {} from the cache", plan.kernels.size(), plan.rows.size(),
                               library.kernels_compiled, library.kernels_cached));
+  const Coverage schedules = coverage(plan);
+  line("schedules", schedules_text(schedules));
+  line("predicted", predicted_text(schedules));
   line("weights", bytes_text(library.weights_bytes));
   line("context", planned.description.has_training
                       ? fmt::format("{} to train, {} to infer", bytes_text(library.training_context_bytes),

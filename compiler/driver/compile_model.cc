@@ -8,6 +8,7 @@
 
 #include "compiler/autodiff/differentiate.h"
 #include "compiler/kernels/make_plan.h"
+#include "schedules/database/cpu.h"
 #include "schedules/database/lookup.h"
 
 namespace convoke {
@@ -84,6 +85,11 @@ Status check(const ModelOptions& options, const ModelDescription& description) {
   return ok_status();
 }
 
+Result<Database> tuned_schedules(const ModelOptions& options, const TargetSpec& target) {
+  if (options.tuned == kNoTuned) return Database{};
+  return options.tuned.empty() ? shipped_database(target.name) : read_database(options.tuned);
+}
+
 }  // namespace
 
 Result<PlannedModel> plan_model(const ModelOptions& options, const PlanObserver& observer) {
@@ -106,7 +112,11 @@ Result<PlannedModel> plan_model(const ModelOptions& options, const PlanObserver&
   PlanRequest request{.model = imported.model.name, .capacity = options.batch, .inference = &planned.inference};
   if (options.training) request.training = &planned.training;
   request.update = [&](int64_t elems) { return update_graph(options.optimizer, elems); };
-  request.lookup = [&](const Kernel& kernel) { return lookup(kernel, batch_class(options.batch), planned.target); };
+  ASSIGN_OR_RETURN(const Database tuned, tuned_schedules(options, planned.target));
+  const LookupOptions lookup_options{.tuned = &tuned, .cpu = cpu_name()};
+  request.lookup = [&](const Kernel& kernel) {
+    return lookup(kernel, batch_class(options.batch), planned.target, lookup_options);
+  };
   if (!options.keep.empty()) {
     ASSIGN_OR_RETURN(const std::regex pattern, parse_regex(options.keep, "--keep"));
     if (!any_value_matches(planned.inference, pattern, false) && !any_value_matches(planned.training, pattern, false)) {

@@ -12,11 +12,15 @@
 
 namespace convoke {
 
+inline constexpr const char* kNoTuned = "none";
+
 // What a library depends on beside the compiler.
 struct ModelOptions {
   std::string model;  // path of the definition
   ImportOptions input;
   std::string target = "host";
+  // Tuned schedules instead of those built in: a database file; kNoTuned: templates' defaults alone.
+  std::string tuned;
   int64_t batch = 64;    // capacity: the largest n of a call
   bool training = true;  // forward in training mode, loss, backward, update too
   OptimizerOptions optimizer;

@@ -5,12 +5,11 @@
 #include <regex>
 #include <set>
 
+#include "compiler/driver/coverage.h"
 #include "compiler/ir/text.h"
 
 namespace convoke {
 namespace {
-
-constexpr const char* kOrigins[] = {"tuned", "near", "default"};
 
 struct KernelUse {
   int kernel;
@@ -39,7 +38,7 @@ std::string title(const Plan& plan, const KernelUse& use) {
   const Instance& instance = plan.kernels[use.kernel].instance;
   const std::string knobs = to_string(instance.knobs);
   std::string text = fmt::format("kernel {}: {}{}{} ({})\n", use.kernel, instance.template_name,
-                                 knobs.empty() ? "" : " ", knobs, kOrigins[static_cast<int>(instance.origin)]);
+                                 knobs.empty() ? "" : " ", knobs, kOriginNames[static_cast<int>(instance.origin)]);
   for (int row : use.rows)
     text += fmt::format("  {} {}\n", core::kProgramNames[plan.rows[row].program], plan.rows[row].name);
   return text;
@@ -58,6 +57,10 @@ Status dump_kernels(const DumpRequest& request, const PlannedModel& planned) {
         request.stage == "stmt" ? lowered_statement(kernel, planned.target) : assembly(kernel, planned.target);
     RETURN_IF_ERROR(text.status());
     fmt::print("{}\n", *text);
+  }
+  if (request.stage == "kernels") {
+    const Coverage schedules = coverage(planned.plan);
+    fmt::print("schedules: {}\npredicted: {}\n", schedules_text(schedules), predicted_text(schedules));
   }
   return ok_status();
 }

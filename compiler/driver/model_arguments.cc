@@ -59,6 +59,8 @@ void add_compile_arguments(CLI::App& app, ModelArguments& arguments) {
   app.add_option("--batch", arguments.batch, "Capacity: the largest batch of a call")
       ->check(CLI::Range(1, 65536))
       ->type_name("N");
+  app.add_option("--tuned", arguments.tuned, "Tuned schedules instead of those built in; none: templates' defaults")
+      ->type_name("FILE");
   app.add_option("--freeze", arguments.freeze, "Layers that are not trained, e.g. 'layer[1-3].*'")->type_name("REGEX");
   app.add_option("--keep", arguments.keep, "Values not to fuse away, so that they can be captured")->type_name("REGEX");
 }
@@ -99,6 +101,7 @@ Result<ModelOptions> resolve(const ModelArguments& arguments, int64_t batch) {
     options.batch = batch;
   }
   if (!arguments.target.empty()) options.target = arguments.target;
+  options.tuned = arguments.tuned;
   if (!arguments.freeze.empty()) options.freeze = arguments.freeze;
   options.keep = arguments.keep;
   return options;

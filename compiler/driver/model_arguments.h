@@ -17,13 +17,14 @@ struct ModelArguments {
   int64_t classes = 0;
   int64_t batch = 0;  // 0: by the verb
   std::string target;
+  std::string tuned;
   std::vector<std::string> freeze;
   std::string keep;
 };
 
 // MODEL --input --classes --target.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
-// --recipe --batch --freeze --keep beside them.
+// --recipe --batch --tuned --freeze --keep beside them.
 void add_compile_arguments(CLI::App& app, ModelArguments& arguments);
 
 // Command line over recipe over defaults; `batch` where none is said.

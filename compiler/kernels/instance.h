@@ -14,6 +14,7 @@ namespace convoke {
 using Knobs = std::map<std::string, int64_t, std::less<>>;
 using KnobRanges = std::map<std::string, std::vector<int64_t>, std::less<>>;
 std::string to_string(const Knobs& knobs);  // "lanes=2 pixels=14"
+Result<Knobs> parse_knobs(const std::string& text);
 
 struct PreferredLayouts {
   std::vector<Layout> inputs, outputs;
@@ -22,13 +23,21 @@ struct PreferredLayouts {
 enum class BatchClass : uint8_t { kOne, kFew, kMany };  // 1, 2–7, 8 and more
 BatchClass batch_class(int64_t capacity);
 
-enum class Origin : uint8_t { kTuned, kNear, kDefault };
+enum class Origin : uint8_t { kExact, kNear, kDefault };
+inline constexpr const char* kOriginNames[] = {"exact", "near", "default"};
+
+// A call's time, of n samples; n = 0: not measured.
+struct MeasuredTime {
+  double ns = 0;
+  int64_t n = 0;
+};
 
 struct Instance {
   std::string template_name;
   Knobs knobs;
   Origin origin = Origin::kDefault;
   PreferredLayouts layouts;
+  MeasuredTime measured;  // of this kernel
 };
 
 }  // namespace convoke

@@ -1,22 +1,113 @@
 // Lookup of a kernel's instance (lookup.h). Compiled into the templates' library, whose table it walks.
 #include "schedules/database/lookup.h"
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
 #include "schedules/templates/template.h"
 
 namespace convoke {
+namespace {
 
-// The defaults hold for every batch class; tuned entries are what differs between them.
-Result<Instance> lookup(const Kernel& kernel, BatchClass, const TargetSpec& target, const std::string& only) {
+struct Match {
+  const TunedSchedule* schedule;
+  Origin origin;
+  bool same_kernel, same_cpu;
+  double distance;  // |log| of the kernels' ratio of work
+
+  auto rank() const { return std::tuple(origin, !same_kernel, !same_cpu, distance); }
+};
+
+double distance(const Kernel& kernel, const std::string& key) {
+  const Work here = estimated_work(kernel), there = estimated_work(parse_kernel(key).value());
+  return std::fabs(std::log(static_cast<double>(here.ns_per_sample + here.ns_per_call + 1) /
+                            static_cast<double>(there.ns_per_sample + there.ns_per_call + 1)));
+}
+
+// Valid or not.
+std::vector<Match> matches(const Kernel& kernel, BatchClass batch, const LookupOptions& options) {
+  const std::string key = tuning_key(kernel), family = kernel_family(key);
+  std::vector<Match> found;
+  for (const TunedSchedule& schedule : options.tuned->schedules) {
+    Match match{&schedule, Origin::kNear, schedule.kernel == key, schedule.cpu == options.cpu, 0};
+    if (!match.same_kernel) {
+      if (schedule.batch != batch || kernel_family(schedule.kernel) != family) continue;
+      match.distance = distance(kernel, schedule.kernel);
+    } else if (schedule.batch == batch) {
+      match.origin = Origin::kExact;
+    }
+    found.push_back(match);
+  }
+  std::ranges::stable_sort(found, {}, &Match::rank);
+  return found;
+}
+
+std::optional<Instance> find_tuned(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
+                                   const LookupOptions& options) {
+  for (const Match& match : matches(kernel, batch, options)) {
+    const TunedSchedule& tuned = *match.schedule;
+    if (!is_valid(kernel, target, tuned.template_name, tuned.knobs)) continue;
+    Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
+    instance.origin = match.origin;
+    if (match.same_kernel) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
+    return instance;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
+                        const LookupOptions& options) {
+  const std::string& only = options.only;
   if (!only.empty() && find_template(only) == nullptr) return not_found("no schedule template \"" + only + "\"");
+  if (options.tuned != nullptr && only.empty()) {
+    if (std::optional<Instance> tuned = find_tuned(kernel, batch, target, options)) return *std::move(tuned);
+  }
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!only.empty() && schedule->name != only) continue;
     if (!schedule->applies(kernel, target)) continue;
-    Instance instance{.template_name = std::string(schedule->name), .knobs = schedule->defaults(kernel, target)};
-    instance.layouts = schedule->layouts(kernel, instance.knobs, target);
-    return instance;
+    return make_instance(kernel, target, std::string(schedule->name), schedule->defaults(kernel, target));
   }
   return invalid_argument("no schedule template" + (only.empty() ? "" : " \"" + only + "\"") + " applies to " +
                           kernel_key(kernel));
+}
+
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target) {
+  std::vector<TemplateChoice> choices;
+  for (const ScheduleTemplate* schedule : all_templates()) {
+    if (!schedule->applies(kernel, target)) continue;
+    choices.push_back(
+        {std::string(schedule->name), schedule->knobs(kernel, target), schedule->defaults(kernel, target)});
+  }
+  return choices;
+}
+
+bool is_valid(const Kernel& kernel, const TargetSpec& target, const std::string& template_name, const Knobs& knobs) {
+  const ScheduleTemplate* schedule = find_template(template_name);
+  if (schedule == nullptr || !schedule->applies(kernel, target)) return false;
+  const Knobs defaults = schedule->defaults(kernel, target);
+  const KnobRanges ranges = schedule->knobs(kernel, target);
+  if (knobs.size() != defaults.size()) return false;
+  return std::ranges::all_of(defaults, [&](const auto& knob) {
+    const auto& [name, value] = knob;
+    const auto given = knobs.find(name);
+    if (given == knobs.end()) return false;
+    const auto range = ranges.find(name);
+    const bool in_range =
+        range != ranges.end() && std::ranges::find(range->second, given->second) != range->second.end();
+    return in_range || given->second == value;
+  });
+}
+
+Instance make_instance(const Kernel& kernel, const TargetSpec& target, const std::string& template_name,
+                       const Knobs& knobs) {
+  const ScheduleTemplate* schedule = find_template(template_name);
+  ENSURE(schedule != nullptr) << "no schedule template " << template_name;
+  Instance instance{.template_name = template_name, .knobs = knobs};
+  instance.layouts = schedule->layouts(kernel, knobs, target);
+  return instance;
 }
 
 }  // namespace convoke

@@ -2,14 +2,42 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/kernels/instance.h"
+#include "schedules/database/database.h"
 #include "schedules/targets/target.h"
 
 namespace convoke {
 
-// The first template of the list that applies, with its defaults (tuned entries come with the tuner). `only` forces a
-// template.
-Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& only = "");
+struct LookupOptions {
+  std::string only;                 // forces a template
+  const Database* tuned = nullptr;  // null: defaults alone
+  std::string cpu;                  // whose tuned schedules come first
+};
+
+// In this order, the first that is valid here; of several, those of `cpu` come first:
+//   exact    a tuned schedule of this kernel and batch class, on whatever CPU
+//   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family
+//   (other
+//            height and width), the nearest in work first
+//   default  the first template of the list that applies, with its defaults
+Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
+                        const LookupOptions& options = {});
+
+// What the tuner chooses from: a template that applies.
+struct TemplateChoice {
+  std::string name;
+  KnobRanges ranges;
+  Knobs defaults;
+};
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target);  // in the list's order
+
+// Valid: the template exists and applies, and each of its knobs has a value of its range, or its default.
+bool is_valid(const Kernel& kernel, const TargetSpec& target, const std::string& template_name, const Knobs& knobs);
+
+// Of a valid choice, with the layouts that it wishes for.
+Instance make_instance(const Kernel& kernel, const TargetSpec& target, const std::string& template_name,
+                       const Knobs& knobs);
 
 }  // namespace convoke

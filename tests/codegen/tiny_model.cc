@@ -13,7 +13,7 @@ namespace {
 
 PlanKernel linear_kernel(int64_t in, int64_t out, const TargetSpec& target) {
   PlanKernel planned{single_op_kernel("linear", {}, {f32({kBatch, in}), f32({out, in}), f32({out})}), {}};
-  Result<Instance> instance = lookup(planned.kernel, BatchClass::kFew, target, "small");
+  Result<Instance> instance = lookup(planned.kernel, BatchClass::kFew, target, {.only = "small"});
   REQUIRE_MESSAGE(instance.ok(), instance.status().message());
   planned.instance = *instance;
   return planned;

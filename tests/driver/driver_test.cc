@@ -26,6 +26,9 @@ TEST_CASE("compile: a library, its header and a report") {
 
   const json again = run_json("compile " + kLeNet + " --out " + folder);
   CHECK(again["kernels_compiled"] == 0);
+  const json untuned = run_json("compile " + kLeNet + " --tuned none --out " + folder);
+  CHECK(untuned["schedules"]["default"] == untuned["kernels"]);
+  CHECK(untuned["schedules"]["predicted_train_ms"] > untuned["schedules"]["predicted_infer_ms"]);
   const json inspected = run_json("inspect " + folder + "/lenet.so");
   CHECK(inspected["parameters"].size() == 10);
   CHECK(inspected["parameters"][0] == json{{"name", "conv1.weight"}, {"dtype", "f32"}, {"shape", {6, 1, 5, 5}}});
@@ -47,7 +50,7 @@ TEST_CASE("compile --dump: every stage as text") {
   for (const auto& [stage, part] :
        {std::pair("graph", "%conv1 = conv2d(%input, %conv1.weight, %conv1.bias)"),
         std::pair("training", "store %conv1.weight.grad, %conv1.weight.accumulated"),
-        std::pair("kernels", "(default)\n  infer conv1+relu1\n"), std::pair("plan", "plan lenet capacity 64"),
+        std::pair("kernels", ")\n  infer conv1+relu1\n"), std::pair("plan", "plan lenet capacity 64"),
         std::pair("stmt --kernels '^conv1.relu1$'", "produce"), std::pair("asm --kernels '^conv1.relu1$'", ".text")}) {
     const Outcome outcome = run_convoke("compile " + kLeNet + " --dump " + stage);
     const std::string what = std::string(stage) + "\n" + outcome.errors;
@@ -132,6 +135,8 @@ TEST_CASE("mistakes: a message that says what to do, an exit code, nothing left 
       {"compile model_defs/models/lenet.textproto --freeze layer9", 1, "matches no layer"},
       {"compile model_defs/models/lenet.textproto --dump plans", 2, "--dump"},
       {"compile model_defs/models/lenet.textproto --dump asm --kernels conv9", 1, "matches no call"},
+      {"compile model_defs/models/lenet.textproto --tuned nowhere.textproto", 1, "nowhere.textproto"},
+      {"compile model_defs/models/lenet.textproto --tuned model_defs/models/lenet.textproto", 1, "lenet.textproto:"},
       {"compile nowhere.textproto", 1, "nowhere.textproto"},
       {"compile model_defs/models/lenet.textproto --out /proc/nowhere", 1, "/proc/nowhere"},
       {"train nowhere.textproto", 1, "nowhere.textproto"},

@@ -50,8 +50,8 @@ TEST_CASE("graphs and plans of the zoo are as committed") {
   for (const auto& [model, target] : kSnapshots) {
     const std::string folder = std::string("generated/") + model + "." + target;
     REQUIRE(make_directories(folder).ok());
-    const Result<PlannedModel> planned =
-        plan_model({.model = std::string("model_defs/models/") + model + ".textproto", .target = target});
+    const Result<PlannedModel> planned = plan_model(
+        {.model = std::string("model_defs/models/") + model + ".textproto", .target = target, .tuned = kNoTuned});
     REQUIRE_MESSAGE(planned.ok(), planned.status().message());
     check_snapshot(folder + "/graph.txt", print(planned->inference) + "\n" + print(planned->training));
     check_snapshot(folder + "/plan.txt", print(planned->plan));
@@ -61,7 +61,7 @@ TEST_CASE("graphs and plans of the zoo are as committed") {
 TEST_CASE("LeNet's header is as committed") {
   const std::string folder = std::string(CONVOKE_BINARY_DIR) + "/generated";
   const Result<CompiledLibrary> library =
-      compile_model({.model = "model_defs/models/lenet.textproto", .target = "x86-64-avx512"},
+      compile_model({.model = "model_defs/models/lenet.textproto", .target = "x86-64-avx512", .tuned = kNoTuned},
                     {.output_directory = folder, .cache_directory = user_cache_directory()});
   REQUIRE_MESSAGE(library.ok(), library.status().message());
   check_snapshot("generated/lenet.x86-64-avx512/lenet.h", read_file(library->header_path).value());

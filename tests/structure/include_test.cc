@@ -19,8 +19,9 @@ struct Folder {
   const char* stands_on;  // folders in rows above
 };
 
-// base ← ir ← ops ← {passes, autodiff, kernels} ← {templates, database} ← codegen ← driver. Kernels and codegen know
-// the core by its plain structs (the plan, the ABI); the frontend turns recipes into the trainer's plain structs.
+// base ← ir ← ops ← {passes, autodiff, kernels} ← {templates, database} ← codegen ← tuner ← driver. Kernels and
+// codegen know the core by its plain structs (the plan, the ABI); the frontend turns recipes into the trainer's plain
+// structs.
 constexpr Folder kFolders[] = {
     {"runtime/base", ""},
     {"runtime/core", ""},
@@ -44,10 +45,13 @@ constexpr Folder kFolders[] = {
     {"compiler/codegen",
      "runtime/base runtime/core compiler/ir compiler/kernels schedules/targets schedules/templates"},
     {"compiler/codegen/start", ""},
+    {"schedules/tuner",
+     "runtime/base runtime/core runtime/train compiler/ir compiler/ops compiler/kernels compiler/codegen "
+     "schedules/targets schedules/database"},
     {"compiler/driver",
      "runtime/base runtime/core runtime/data runtime/io runtime/train model_defs/schema compiler/ir compiler/ops "
      "compiler/frontend compiler/passes compiler/autodiff compiler/kernels schedules/targets schedules/database "
-     "compiler/codegen"},
+     "compiler/codegen schedules/tuner"},
 };
 
 struct LibraryRule {
@@ -59,7 +63,7 @@ constexpr LibraryRule kLibraries[] = {
     {"Halide", "compiler/ops/lower schedules/templates compiler/codegen tests bench"},
     {"llvm/", "compiler/codegen"},
     {"lld/", "compiler/codegen"},
-    {"google/protobuf", "compiler/frontend schedules/targets tests"},
+    {"google/protobuf", "compiler/frontend schedules/targets schedules/database tests"},
     {"CLI/", "compiler/driver"},
     {"doctest/", "tests"},
     {"benchmark/", "bench"},

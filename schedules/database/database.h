@@ -1,0 +1,60 @@
+// The tuned database: which schedule won for a kernel, on which machine, by how much. Text form:
+// schedules/tuned/<target>.textproto; those files are embedded when Convoke is built.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "compiler/kernels/instance.h"
+#include "runtime/base/status.h"
+
+namespace convoke {
+
+struct TunedSchedule {
+  std::string kernel;  // tuning_key
+  BatchClass batch = BatchClass::kOne;
+  std::string cpu;
+  std::string template_name;
+  Knobs knobs;
+  int64_t n = 1;
+  int threads = 1;
+  int64_t ns = 0;
+  double spread = 0;
+  int64_t default_ns = 0;
+  double fma_gflops = 0;
+  double max_error = 0;
+  std::string date;
+
+  // One schedule each.
+  auto identity() const { return std::tie(kernel, batch, cpu); }
+};
+
+struct Database {
+  std::vector<TunedSchedule> schedules;  // sorted by identity
+};
+
+// What a tuned schedule is found by: the kernel's key without layouts, which follow from schedules.
+std::string tuning_key(const Kernel& kernel);
+
+// The key without what only says how large images are: kernels of one family differ in height and width alone.
+std::string kernel_family(const std::string& key);
+
+// Errors name `name`, line and column, or the entry.
+Result<Database> parse_database(const std::string& text, const std::string& name);
+std::string print(const Database& database);
+
+Result<Database> read_database(const std::string& path);       // an error when there is no such file
+Result<Database> shipped_database(const std::string& target);  // as built in; empty for a target without one
+
+// In place of the schedule of the same identity, if there is one.
+void put(Database& database, TunedSchedule schedule);
+const TunedSchedule* find(const Database& database, const TunedSchedule& identity);
+
+// Nanoseconds on a core of 1 GFLOP/s: what makes times of a kernel on machines of one kind comparable, whatever their
+// clock was and however many threads and samples were measured.
+double calibrated_ns(const TunedSchedule& schedule);
+
+std::string to_string(BatchClass batch);  // "1", "2-7", "8+"
+
+}  // namespace convoke

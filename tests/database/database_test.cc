@@ -1,0 +1,162 @@
+// The tuned database as text, and what lookup makes of it.
+#include "schedules/database/database.h"
+
+#include <doctest/doctest.h>
+
+#include "compiler/ops/op.h"
+#include "schedules/database/cpu.h"
+#include "schedules/database/lookup.h"
+
+namespace convoke {
+namespace {
+
+const TargetSpec kTarget = find_target("x86-64-avx2").value();
+
+Kernel convolution(int64_t size, int64_t channels = 64) {
+  return single_op_kernel("conv2d",
+                          {{"stride", std::vector<int64_t>{1, 1}},
+                           {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                           {"dilation", std::vector<int64_t>{1, 1}},
+                           {"groups", int64_t{1}}},
+                          {f32({kBatch, size, size, 16}), f32({channels, 16, 3, 3})});
+}
+
+// The first template's defaults with one knob moved, so that it is seen who answers.
+TunedSchedule tuned(const Kernel& kernel, BatchClass batch, const std::string& cpu, size_t moved_to) {
+  const TemplateChoice choice = template_choices(kernel, kTarget).at(0);
+  TunedSchedule schedule{.kernel = tuning_key(kernel),
+                         .batch = batch,
+                         .cpu = cpu,
+                         .template_name = choice.name,
+                         .knobs = choice.defaults,
+                         .n = 8,
+                         .ns = 1000,
+                         .spread = 0.01,
+                         .default_ns = 1200,
+                         .fma_gflops = 100,
+                         .max_error = 1e-6,
+                         .date = "2026-11-24"};
+  schedule.knobs["pixels"] = choice.ranges.at("pixels").at(moved_to);
+  return schedule;
+}
+
+struct Found {
+  Origin origin;
+  int64_t pixels;
+  bool operator==(const Found&) const = default;
+};
+
+Found look_up(const Database& database, const Kernel& kernel, BatchClass batch, const std::string& cpu = "here") {
+  const Instance instance = lookup(kernel, batch, kTarget, {.tuned = &database, .cpu = cpu}).value();
+  return {instance.origin, instance.knobs.at("pixels")};
+}
+
+constexpr BatchClass kOne = BatchClass::kOne, kFew = BatchClass::kFew, kMany = BatchClass::kMany;
+
+TEST_CASE("a database is printed, parsed back, and stays sorted") {
+  Database database;
+  put(database, tuned(convolution(28), kMany, "here", 1));
+  put(database, tuned(convolution(14), kOne, "there", 2));
+  put(database, tuned(convolution(14), kOne, "here", 0));
+  const std::string text = print(database);
+  const Result<Database> parsed = parse_database(text, "x.textproto");
+  REQUIRE_MESSAGE(parsed.ok(), parsed.status().message());
+  CHECK(print(*parsed) == text);
+  REQUIRE(parsed->schedules.size() == 3);
+  CHECK(parsed->schedules[0].cpu == "here");
+  CHECK(parsed->schedules[2].ns == 1000);
+
+  TunedSchedule faster = tuned(convolution(14), kOne, "here", 3);
+  faster.ns = 500;
+  put(database, faster);
+  CHECK(database.schedules.size() == 3);
+  CHECK(find(database, faster)->ns == 500);
+  CHECK(find(database, tuned(convolution(14), kFew, "here", 0)) == nullptr);
+}
+
+TEST_CASE("mistakes in a database name the place") {
+  Database database;
+  put(database, tuned(convolution(28), kMany, "here", 1));
+  const std::string text = print(database);
+  const auto error = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    changed.replace(changed.find(from), from.size(), to);
+    return parse_database(changed, "x.textproto").status().message();
+  };
+  CHECK(error("batch: \"8+\"", "batch: \"9\"") == "x.textproto: schedule 1: batch \"9\", expected 1, 2-7 or 8+");
+  CHECK(error("ns: 1000", "ns: 0") == "x.textproto: schedule 1: n, threads, ns and fma_gflops must be > 0");
+  CHECK(error("pixels=", "pixels:").find("is no knob, expected name=number") != std::string::npos);
+  CHECK(error("cpu:", "cpus:").find("x.textproto:11:") == 0);
+  CHECK(error("= conv2d(", "= conv9d(").find("x.textproto: schedule 1: ") == 0);
+  CHECK(parse_database(text + text, "x").status().message().find("x: two schedules for batch 8+ on here of\n") == 0);
+}
+
+TEST_CASE("lookup: exact, near, default") {
+  const Kernel kernel = convolution(28);
+  const auto pixels = [&](size_t i) { return template_choices(kernel, kTarget).at(0).ranges.at("pixels").at(i); };
+  const int64_t default_pixels = template_choices(kernel, kTarget).at(0).defaults.at("pixels");
+  Database database;
+  CHECK(look_up(database, kernel, kOne) == Found{Origin::kDefault, default_pixels});
+
+  SUBCASE("the same kernel and class: of this CPU first, else of any") {
+    put(database, tuned(kernel, kOne, "a", 1));
+    put(database, tuned(kernel, kOne, "here", 2));
+    CHECK(look_up(database, kernel, kOne) == Found{Origin::kExact, pixels(2)});
+    CHECK(look_up(database, kernel, kOne, "elsewhere") == Found{Origin::kExact, pixels(1)});
+  }
+  SUBCASE("another class is near, and nearer than another size") {
+    put(database, tuned(kernel, kMany, "here", 1));
+    put(database, tuned(convolution(56), kOne, "here", 2));
+    CHECK(look_up(database, kernel, kOne) == Found{Origin::kNear, pixels(1)});
+  }
+  SUBCASE("another size of the same class is near: the nearest one") {
+    put(database, tuned(convolution(28), kOne, "here", 1));
+    put(database, tuned(convolution(112), kOne, "here", 2));
+    put(database, tuned(convolution(224), kMany, "here", 3));
+    CHECK(look_up(database, convolution(14), kOne) == Found{Origin::kNear, pixels(1)});
+    CHECK(look_up(database, convolution(224), kFew) == Found{Origin::kNear, pixels(3)});
+    CHECK(look_up(database, convolution(448), kOne) == Found{Origin::kNear, pixels(2)});
+  }
+  SUBCASE("other channels are another family") {
+    put(database, tuned(convolution(28, 32), kOne, "here", 1));
+    CHECK(look_up(database, kernel, kOne).origin == Origin::kDefault);
+  }
+  SUBCASE("what is no longer valid is passed over") {
+    TunedSchedule stale = tuned(kernel, kOne, "here", 1);
+    SUBCASE("the template is gone") { stale.template_name = "conv2d_of_last_year"; }
+    SUBCASE("the value is out of the knob's range") { stale.knobs["pixels"] = 999; }
+    SUBCASE("a knob is gone") { stale.knobs.erase("pixels"); }
+    SUBCASE("a knob is new") { stale.knobs["depth"] = 1; }
+    put(database, stale);
+    CHECK(look_up(database, kernel, kOne) == Found{Origin::kDefault, default_pixels});
+  }
+  SUBCASE("a measured time comes with the same kernel alone") {
+    put(database, tuned(kernel, kOne, "here", 1));
+    CHECK(lookup(kernel, kOne, kTarget, {.tuned = &database}).value().measured.n == 8);
+    CHECK(lookup(convolution(56), kOne, kTarget, {.tuned = &database}).value().measured.n == 0);
+  }
+}
+
+TEST_CASE("defaults are valid for all that lookup finds") {
+  const Kernel kernel = convolution(28);
+  for (const TemplateChoice& choice : template_choices(kernel, kTarget)) {
+    CHECK(is_valid(kernel, kTarget, choice.name, choice.defaults));
+  }
+}
+
+TEST_CASE("the databases that are built in can be read") {
+  for (const std::string& target : target_names()) {
+    const Result<Database> database = shipped_database(target);
+    CHECK_MESSAGE(database.ok(), database.status().message());
+  }
+}
+
+TEST_CASE("a CPU's name") {
+  CHECK(cpu_name("processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nstepping : 1\n") ==
+        "AMD EPYC, family 25, model 1");
+  CHECK(cpu_name("BogoMIPS\t: 50.00\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n") == "implementer 0x41, part 0xd0c");
+  CHECK(cpu_name("") == "unknown");
+}
+
+}  // namespace
+}  // namespace convoke
