@@ -4,8 +4,8 @@
 // while the loops go over the rows of the kernel, its columns and the channels that are summed; each step loads the
 // block's weights, [block][ky][kx][channel][lane] in memory, and broadcasts one scalar a pixel. Taps on padding are
 // skipped: rows by the bounds of the loop over ky, columns because kx and the pixels are unrolled and Halide splits
-// the loop over tiles at the borders (`likely`). In a data gradient of stride s a tap meets only every s-th pixel,
-// which the unrolled tile knows as well: no zeros are inserted.
+// the loop over tiles at the borders (`likely`). In a data gradient of stride s a tap meets only every s-th pixel: the
+// pixels of a tile are of one such phase, and the taps that it does not meet fall away. No zeros are inserted.
 #include "compiler/ops/conv2d.h"
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
@@ -24,6 +24,7 @@ struct Taps {
   int kernel, step, phases, offset, slope, source, out;
 
   Expr position(const Expr& o, const Expr& k) const { return o * step + offset + slope * k; }
+  int outputs_per_phase() const { return ceil_div(out, phases); }
   bool may_miss() const {
     const int across = slope * (kernel - 1);
     return phases > 1 || offset + std::min(across, 0) < 0 || (out - 1) * step + offset + std::max(across, 0) >= source;
@@ -120,8 +121,8 @@ std::vector<int64_t> choose(std::initializer_list<int64_t> numbers, auto&& accep
 
 KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   const Problem problem = *problem_of(kernel);
-  const int lanes = lanes_of(problem, target), width = problem.x.out, phases = problem.x.phases;
-  const auto is_tile = [=](int64_t pixels) { return pixels == width || (pixels < width && pixels % phases == 0); };
+  const int lanes = lanes_of(problem, target), width = problem.x.outputs_per_phase();
+  const auto is_tile = [=](int64_t pixels) { return pixels <= width; };
   const auto is_block = [&](int64_t vectors) {
     return blocks_of(problem) == Blocks::kPadded || problem.made % (vectors * lanes) == 0;
   };
@@ -134,7 +135,7 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
 // Pixels whose addresses differ by the size of one way of the L1 cache would push each other out.
 int64_t max_pixels(const Problem& problem, const TargetSpec& target) {
   constexpr int kWays = 8, kFloat = 4;
-  const int64_t distance = int64_t{kFloat} * problem.summed * problem.groups * problem.x.step / problem.x.phases;
+  const int64_t distance = int64_t{kFloat} * problem.summed * problem.groups * problem.x.step;
   return distance % (target.l1_bytes / kWays) == 0 ? kWays : 28;
 }
 
@@ -143,9 +144,9 @@ Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
   const Tile tile = best_tile({.channels = problem.made,
                                .lanes = lanes_of(problem, target),
                                .blocks = blocks_of(problem),
-                               .pixels = problem.x.out,
-                               .step = problem.x.phases,
-                               .max_pixels = max_pixels(problem, target)},
+                               .pixels = problem.x.outputs_per_phase(),
+                               .max_pixels = max_pixels(problem, target),
+                               .other_registers = 1},  // a pixel that may lie on padding is built in one
                               target);
   return {{"pixels", tile.pixels},
           {"rows", largest_divisor(problem.y.out, kRows)},
@@ -167,13 +168,14 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
   return layouts;
 }
 
-// The sums of one block of channels: acc(lane, block, x, y, n).
+// The sums of one block of channels and one phase of the pixels: acc(lane, block, x / phases, y, n).
 enum class Weights { kPacked, kAsTheyAre };
-Func accumulate_taps(const Body& body, const Problem& problem, int block, Weights weights, const RDom& r) {
+Func accumulate_taps(const Body& body, const Problem& problem, int block, int phase, Weights weights, const RDom& r) {
   const Func &source = anchor_operand(body, 0), &weight = anchor_operand(body, 1);
   const Taps &tx = problem.x, &ty = problem.y;
   Var l("l"), b("b"), x("x"), y("y"), n("n");
-  const Expr at_x = tx.position(x, r.y), at_y = ty.position(y, r.z), ix = at_x / tx.phases, iy = at_y / ty.phases;
+  const Expr at_x = tx.position(x * tx.phases + phase, r.y), at_y = ty.position(y, r.z), ix = at_x / tx.phases,
+             iy = at_y / ty.phases;
   const Expr group = b / ceil_div(problem.made, block), summed = r.x + group * problem.summed;
   Expr made = b * block + l - group * problem.made;
   // Lanes beyond the last channel read the packed layout's zeros, or something that is not used.
@@ -199,9 +201,16 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   r.where(at_y % problem.y.phases == 0 && at_y >= 0 && at_y / problem.y.phases < problem.y.source);
   const int weight = anchor_input(kernel, 1);
   const bool is_packed = weight >= 0 && kernel.input_layouts[weight] == layouts(kernel, knobs, target).inputs[weight];
-  Func acc = accumulate_taps(body, problem, block, is_packed ? Weights::kPacked : Weights::kAsTheyAre, r);
+  const Weights weights = is_packed ? Weights::kPacked : Weights::kAsTheyAre;
+  const int phases = problem.x.phases, width = problem.x.outputs_per_phase();
+  std::vector<Func> sums;
+  std::vector<Expr> values;
+  for (int phase = 0; phase < phases; ++phase) {
+    sums.push_back(accumulate_taps(body, problem, block, phase, weights, r));
+    values.push_back(sums.back()(c % block, c / block, x / phases, y, n));
+  }
   Func result("result");
-  Expr value = acc(c % block, c / block, x, y, n);
+  Expr value = phases == 1 ? values[0] : mux(x % phases, values);
   if (problem.has_bias) value += anchor_operand(body, 2)(c);
   result(c, x, y, n) = value;
   set_anchor(body, {result});
@@ -209,33 +218,39 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
   Func& out = outputs[0];
   const std::vector<Var> at = out.args();
-  Var co("co"), ci("ci"), xo("xo"), xi("xi"), yo("yo"), yi("yi"), task("task");
+  Var co("co"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), task("task");
   out.bound(at[0], 0, problem.made * problem.groups).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
-  out.split(at[0], co, ci, block, tail_of(problem.made, block))
-      .split(at[1], xo, xi, pixels, tail_of(problem.x.out, pixels))
+  // Where the last block has fewer vectors, whole vectors are left out: masked stores would cost more.
+  out.split(at[0], v, ci, lanes, tail_of(problem.made, lanes))
+      .split(v, co, v, block / lanes, tail_of(ceil_div(problem.made, lanes), block / lanes))
+      .split(at[1], xo, phase, phases, tail_of(problem.x.out, phases))
+      .split(xo, xo, xi, pixels, tail_of(width, pixels))
       .split(at[2], yo, yi, rows, tail_of(problem.y.out, rows))
-      .reorder(ci, xi, xo, yi, yo, co, at[3])
-      .vectorize(ci, lanes)
-      .unroll(ci)
+      .reorder(ci, v, xi, phase, xo, yi, yo, co, at[3])
+      .vectorize(ci)
+      .unroll(v)
       .unroll(xi)
+      .unroll(phase)
       .fuse(yo, co, task)
       .fuse(task, at[3], task)
       .parallel(task);
-  const Var l = acc.args()[0], ax = acc.args()[2];
-  acc.bound_extent(l, block)
-      .bound_extent(ax, pixels)
-      .compute_at(out, xo)
-      .store_in(Halide::MemoryType::Register)
-      .vectorize(l, lanes)
-      .unroll(l)
-      .unroll(ax)
-      .update()
-      .reorder(l, ax, r.x, r.y, r.z)
-      .vectorize(l, lanes)
-      .unroll(l)
-      .unroll(ax)
-      .unroll(r.x, static_cast<int>(knobs.at("unroll")))
-      .unroll(r.y);
+  for (Func& acc : sums) {
+    const Var l = acc.args()[0], ax = acc.args()[2];
+    acc.bound_extent(l, block)
+        .bound_extent(ax, pixels)
+        .compute_at(out, xo)
+        .store_in(phases == 1 ? Halide::MemoryType::Register : Halide::MemoryType::Stack)
+        .vectorize(l, lanes)
+        .unroll(l)
+        .unroll(ax)
+        .update()
+        .reorder(l, ax, r.x, r.y, r.z)
+        .vectorize(l, lanes)
+        .unroll(l)
+        .unroll(ax)
+        .unroll(r.x, static_cast<int>(knobs.at("unroll")))
+        .unroll(r.y);
+  }
   return finish(body, outputs);
 }
 

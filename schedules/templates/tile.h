@@ -23,8 +23,8 @@ struct TiledExtent {
   int lanes = 1;
   Blocks blocks = Blocks::kPadded;
   int64_t pixels = 1;
-  int64_t step = 1;  // a tile of less than all pixels is a multiple of this
   int64_t max_pixels = 28;
+  int other_registers = 0;  // that the loop needs besides the tile's
 };
 
 // The tile whose accumulators, vectors and broadcast stay in registers and that needs the fewest instructions over all
