@@ -24,6 +24,7 @@ constexpr Verb kVerbs[] = {
     {"eval", "Evaluate trained weights on the recipe's test set", convoke::eval_verb},
     {"predict", "Classify JPEG or PNG files, or images of the test set", convoke::predict_verb},
     {"bench", "Time a model and its kernels", convoke::bench_verb},
+    {"tune", "Measure schedules for models' kernels and keep the fastest", convoke::tune_verb},
     {"summary", "Show a model's layers, parameters, work and memory", convoke::summary_verb},
     {"inspect", "Show what a generated library holds", convoke::inspect_verb},
     {"explain", "Explain the id of an error message", convoke::explain_verb},

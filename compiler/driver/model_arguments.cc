@@ -40,8 +40,7 @@ OptimizerOptions optimizer_options(const OptimizerRecipe& recipe) {
 
 }  // namespace
 
-void add_model_arguments(CLI::App& app, ModelArguments& arguments) {
-  app.add_option("model", arguments.model, "Model definition (.textproto, or binary protobuf)")->required();
+void add_input_arguments(CLI::App& app, ModelArguments& arguments) {
   app.add_option("--input", arguments.input, "Input size instead of the model's, e.g. 1x28x28")->type_name("CxHxW");
   app.add_option("--classes", arguments.classes, "Number of classes instead of the model's")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
@@ -50,6 +49,11 @@ void add_model_arguments(CLI::App& app, ModelArguments& arguments) {
   std::string known = "host";
   for (const std::string& name : names) known += ", " + name;
   app.add_option("--target", arguments.target, "Target: " + known)->type_name("NAME");
+}
+
+void add_model_arguments(CLI::App& app, ModelArguments& arguments) {
+  app.add_option("model", arguments.model, "Model definition (.textproto, or binary protobuf)")->required();
+  add_input_arguments(app, arguments);
 }
 
 void add_compile_arguments(CLI::App& app, ModelArguments& arguments) {

@@ -22,7 +22,9 @@ struct ModelArguments {
   std::string keep;
 };
 
-// MODEL --input --classes --target.
+// --input --classes --target.
+void add_input_arguments(CLI::App& app, ModelArguments& arguments);
+// MODEL beside them.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 // --recipe --batch --tuned --freeze --keep beside them.
 void add_compile_arguments(CLI::App& app, ModelArguments& arguments);

@@ -92,7 +92,8 @@ Result<ExitCode> run(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const CompiledLibrary compiled, compile(recipe, folder.path));
   ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
 
-  const InterruptScope interrupt;
+  const InterruptScope interrupt(
+      "\ninterrupted: finishing the step, then saving a checkpoint (again to leave at once)\n");
   options.should_stop = [&] { return interrupt.requested(); };
   ASSIGN_OR_RETURN(const TrainingReport report, train(recipe, library, train_set, test_set, folder, options));
   if (!report.notice.empty()) fmt::print(stderr, "{}\n", report.notice);

@@ -52,9 +52,8 @@ void lay_out_prepared(ScheduledGraph& scheduled) {
 Result<ScheduledCall> pack_call(const ScheduledGraph& scheduled, OperandId from, OperandId copy, Phase phase,
                                 const Lookup& lookup) {
   ScheduledCall call{.name = scheduled.name(copy), .phase = phase};
-  call.kernel = single_op_kernel("pack", {}, {scheduled.graph->type(scheduled.value_of(from))});
-  call.kernel.input_layouts = {scheduled.layout(from)};
-  call.kernel.output_layouts = {scheduled.layout(copy)};
+  call.kernel =
+      pack_kernel(scheduled.graph->type(scheduled.value_of(from)), scheduled.layout(from), scheduled.layout(copy));
   call.inputs = {from};
   call.outputs = {copy};
   ASSIGN_OR_RETURN(call.instance, look_up(lookup, call.name, call.kernel));
@@ -107,6 +106,13 @@ LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled) {
     }
   }
   return layouts;
+}
+
+Kernel pack_kernel(const Type& type, const Layout& from, const Layout& to) {
+  Kernel kernel = single_op_kernel("pack", {}, {type});
+  kernel.input_layouts = {from};
+  kernel.output_layouts = {to};
+  return kernel;
 }
 
 Status assign_layouts(ScheduledGraph& scheduled, const LayoutMap& parameters, const Lookup& lookup) {

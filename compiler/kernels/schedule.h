@@ -50,6 +50,9 @@ Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const 
 // What the forward kernels would like their parameters to be stored as: the first wish counts.
 LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);
 
+// Copies a weight from one layout to another.
+Kernel pack_kernel(const Type& type, const Layout& from, const Layout& to);
+
 // Parameters as `parameters` says, their gradients likewise (state "<parameter>.grad"); values made in kPrepare as
 // their first reader wishes; everything else plain. A reader that wishes for another layout gets a packed copy, made
 // once.

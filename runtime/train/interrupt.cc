@@ -9,18 +9,20 @@ namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM};
 
-volatile sig_atomic_t interrupt_requested = 0;  // a signal handler has nothing else to write to
+// A signal handler has nothing else to write to, and to read.
+volatile sig_atomic_t interrupt_requested = 0;
+const char* interrupt_notice = "";
 
 void request_interrupt(int) {
   interrupt_requested = 1;
-  constexpr char kNotice[] = "\ninterrupted: finishing the step, then saving a checkpoint (again to leave at once)\n";
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kNotice, sizeof kNotice - 1);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, interrupt_notice, std::strlen(interrupt_notice));
 }
 
 }  // namespace
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(const char* notice) {
   interrupt_requested = 0;
+  interrupt_notice = notice;
   struct sigaction action;
   std::memset(&action, 0, sizeof action);
   action.sa_handler = request_interrupt;

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM while training: the first asks to finish the step, checkpoint and leave; a second one kills.
+// SIGINT and SIGTERM in work that is worth keeping: the first asks to save it and leave; a second one kills.
 #pragma once
 
 #include <signal.h>
@@ -7,10 +7,10 @@ namespace convoke {
 
 constexpr int kInterruptedExitCode = 130;  // 128 + SIGINT, what shells expect
 
-// While one of these lives, the first signal only sets a flag. One at a time.
+// While one of these lives, the first signal only sets a flag and prints `notice` (a literal) on stderr. One at a time.
 class InterruptScope {
  public:
-  InterruptScope();
+  explicit InterruptScope(const char* notice);
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;

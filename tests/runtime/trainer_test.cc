@@ -246,7 +246,7 @@ TEST_CASE("SIGINT: the step ends, a checkpoint is there, the run resumes") {
   TrainingOptions options;
   int asked = 0;
   {
-    const InterruptScope interrupt;
+    const InterruptScope interrupt("");
     options.should_stop = [&] {
       if (++asked == 5) std::raise(SIGINT);
       return interrupt.requested();

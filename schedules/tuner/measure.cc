@@ -1,0 +1,271 @@
+#include "schedules/tuner/measure.h"
+
+#include <sys/time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include "compiler/codegen/child.h"
+#include "compiler/ops/interpreter.h"
+#include "runtime/train/library.h"
+#include "schedules/tuner/fma_loop.h"
+
+namespace convoke {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+template <typename T>
+void append_elements(const std::vector<uint8_t>& bytes, std::vector<float>& to) {
+  for (size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+    T element;
+    std::memcpy(&element, bytes.data() + at, sizeof element);
+    to.push_back(static_cast<float>(element));
+  }
+}
+
+template <typename T>
+std::vector<uint8_t> elements(const std::vector<float>& values) {
+  std::vector<uint8_t> bytes(values.size() * sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto element = static_cast<T>(values[i]);
+    std::memcpy(bytes.data() + i * sizeof element, &element, sizeof element);
+  }
+  return bytes;
+}
+
+std::vector<uint8_t> encode(DType dtype, const std::vector<float>& values) {
+  if (dtype == DType::kU8) return elements<uint8_t>(values);
+  return dtype == DType::kI32 ? elements<int32_t>(values) : elements<float>(values);
+}
+
+// An opened library with its operands.
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> open(const Subject& subject) {
+    ASSIGN_OR_RETURN(Library library, Library::open(subject.library));
+    ASSIGN_OR_RETURN(Weights weights, create_weights(library));
+    std::unique_ptr<Session> session(new Session(subject, std::move(library), std::move(weights)));
+    RETURN_IF_ERROR(session->set_operands());
+    ASSIGN_OR_RETURN(session->context_,
+                     create_context(session->library_, session->weights_.get(), {.threads = subject.threads}));
+    return session;
+  }
+
+  // Nanoseconds of a call of the kernel.
+  Result<double> call(void* const* outputs = nullptr) {
+    convoke_error error{};
+    table().profile(context_.get(), 1);
+    const int32_t code =
+        table().infer(context_.get(), static_cast<int32_t>(subject_.n), pointers_.data(), outputs, &error);
+    if (code != CONVOKE_OK) return library_status(error);
+    const auto rows = static_cast<size_t>(library_.model().row_count);
+    std::vector<uint64_t> ns(rows), calls(rows);
+    table().profile_read(context_.get(), ns.data(), calls.data());
+    double sum = 0;
+    for (size_t r = 0; r < rows; ++r) {
+      if (library_.model().rows[r].program == CONVOKE_INFER) sum += static_cast<double>(ns[r]);
+    }
+    return sum / subject_.copies;
+  }
+
+  Result<std::vector<float>> outputs() {
+    const Graph& body = subject_.kernel->body;
+    std::vector<std::vector<uint8_t>> bytes;
+    std::vector<void*> pointers;
+    for (ValueId output : body.outputs) {
+      const Type& type = body.type(output);
+      bytes.emplace_back(type.elems() * (type.has_batch() ? subject_.n : 1) * size_bytes(type.dtype));
+    }
+    for (std::vector<uint8_t>& output : bytes) pointers.push_back(output.data());
+    RETURN_IF_ERROR(call(pointers.data()).status());
+    std::vector<float> values;
+    for (size_t o = 0; o < bytes.size(); ++o) {
+      const DType dtype = body.type(body.outputs[o]).dtype;
+      if (dtype == DType::kF32) append_elements<float>(bytes[o], values);
+      if (dtype == DType::kI32) append_elements<int32_t>(bytes[o], values);
+      if (dtype == DType::kU8) append_elements<uint8_t>(bytes[o], values);
+    }
+    return values;
+  }
+
+ private:
+  Session(const Subject& subject, Library library, Weights weights)
+      : subject_(subject), library_(std::move(library)), weights_(std::move(weights)) {}
+
+  const convoke_library& table() const { return library_.table(); }
+
+  Status set_operands() {
+    const Kernel& kernel = *subject_.kernel;
+    std::vector<std::vector<float>> weights;
+    for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+      const Type& type = kernel.body.type(kernel.inputs[i]);
+      std::vector<float> values = input_values(kernel, static_cast<int>(i), subject_.n);
+      if (type.has_batch()) {
+        inputs_.push_back(encode(type.dtype, values));
+      } else {
+        weights.push_back(std::move(values));
+      }
+    }
+    for (const std::vector<uint8_t>& input : inputs_) pointers_.push_back(input.data());
+    pointers_.push_back(nullptr);  // a kernel without inputs still hands over an array
+    for (int32_t p = 0; p < library_.model().parameter_count; ++p) {
+      const std::vector<float>& values = weights[static_cast<size_t>(p) % weights.size()];
+      convoke_error error{};
+      const int32_t code =
+          table().weights_set(weights_.get(), p, values.data(), static_cast<int64_t>(values.size()), &error);
+      if (code != CONVOKE_OK) return library_status(error);
+    }
+    return ok_status();
+  }
+
+  Subject subject_;
+  Library library_;
+  Weights weights_;
+  Context context_;
+  std::vector<std::vector<uint8_t>> inputs_;
+  std::vector<const void*> pointers_;
+};
+
+struct Turn {
+  double base_ns, ns, gflops;
+};
+
+double quantile(const std::vector<Turn>& turns, double Turn::* field, double q) {
+  std::vector<double> values;
+  for (const Turn& turn : turns) values.push_back(turn.*field);
+  std::ranges::sort(values);
+  return values[static_cast<size_t>(q * static_cast<double>(values.size() - 1))];
+}
+
+constexpr size_t kFewestTurns = 5, kMostTurns = 400;
+
+// Those between loops at nearly the best rate, if they are enough.
+std::vector<Turn> quiet(const std::vector<Turn>& turns, double best_gflops) {
+  constexpr double kQuiet = 0.92;
+  std::vector<Turn> kept;
+  std::ranges::copy_if(turns, std::back_inserter(kept),
+                       [&](const Turn& turn) { return turn.gflops >= kQuiet * best_gflops; });
+  return kept.size() >= kFewestTurns ? kept : turns;
+}
+
+// Slower by more than noise would explain: twice after two turns, by an eighth after the fewest that count.
+bool is_lost(const std::vector<Turn>& turns) {
+  const double ratio = quantile(turns, &Turn::ns, 0) / quantile(turns, &Turn::base_ns, 0);
+  return (turns.size() >= 2 && ratio > 2) || (turns.size() >= kFewestTurns && ratio > 1.125);
+}
+
+Result<Turn> take_turn(Session& base, Session& candidate, bool base_first) {
+  Turn turn{0, 0, fma_gflops()};
+  for (const bool is_base : {base_first, !base_first}) {
+    ASSIGN_OR_RETURN(const double ns, (is_base ? base : candidate).call());
+    (is_base ? turn.base_ns : turn.ns) = ns;
+  }
+  turn.gflops = std::min(turn.gflops, fma_gflops());
+  return turn;
+}
+
+// What a child answers, as bytes.
+template <typename T>
+std::string to_bytes(const T* data, size_t count) {
+  return {reinterpret_cast<const char*>(data), count * sizeof(T)};
+}
+
+}  // namespace
+
+Result<Comparison> compare(const Subject& base, const Subject& candidate, double seconds) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> base_session, Session::open(base));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::open(candidate));
+  ASSIGN_OR_RETURN(const std::vector<float> expected, base_session->outputs());
+  ASSIGN_OR_RETURN(const std::vector<float> found, session->outputs());
+  Comparison comparison{.difference = largest_difference(expected, found)};
+  std::vector<Turn> turns;
+  const auto start = Clock::now();
+  while (turns.size() < kMostTurns && (turns.size() < kFewestTurns || seconds_since(start) < seconds)) {
+    ASSIGN_OR_RETURN(const Turn turn, take_turn(*base_session, *session, turns.size() % 2 == 0));
+    turns.push_back(turn);
+    comparison.fma_gflops = std::max(comparison.fma_gflops, turn.gflops);
+    if (is_lost(turns)) break;
+  }
+  const std::vector<Turn> counted = quiet(turns, comparison.fma_gflops);
+  comparison.ns = quantile(counted, &Turn::ns, 0.25);
+  comparison.base_ns = quantile(counted, &Turn::base_ns, 0.25);
+  comparison.spread = quantile(counted, &Turn::ns, 0.5) / comparison.ns - 1;
+  return comparison;
+}
+
+Result<std::vector<float>> outputs_of(const Subject& subject) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::open(subject));
+  return session->outputs();
+}
+
+std::vector<float> reference_outputs(const Kernel& kernel, int64_t n) {
+  Environment operands;
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const Type& type = kernel.body.type(kernel.inputs[i]);
+    std::vector<int64_t> dims = type.dims;
+    if (type.has_batch()) dims[0] = n;
+    Tensor tensor(std::move(dims));
+    std::ranges::copy(input_values(kernel, static_cast<int>(i), n), tensor.data.begin());
+    operands[kernel.body.values[kernel.inputs[i]].name] = std::move(tensor);
+  }
+  const Environment values = interpret(kernel.body, operands);
+  std::vector<float> outputs;
+  for (ValueId output : kernel.body.outputs) {
+    for (const double value : values.at(kernel.body.values[output].name).data) {
+      outputs.push_back(static_cast<float>(value));
+    }
+  }
+  return outputs;
+}
+
+double largest_difference(const std::vector<float>& expected, const std::vector<float>& found) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  if (expected.size() != found.size()) return kInfinite;
+  double largest = 0, scale = std::numeric_limits<float>::min();
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(expected[i]) - static_cast<double>(found[i]));
+    if (!std::isfinite(difference)) return kInfinite;
+    largest = std::max(largest, difference);
+    scale = std::max(scale, std::fabs(static_cast<double>(expected[i])));
+  }
+  return largest / scale;
+}
+
+void limit_seconds(double seconds) {
+  signal(SIGALRM, SIG_DFL);
+  const auto whole = static_cast<time_t>(seconds);
+  const itimerval limit = {{0, 0}, {whole, static_cast<suseconds_t>(1e6 * (seconds - static_cast<double>(whole))) + 1}};
+  setitimer(ITIMER_REAL, &limit, nullptr);
+}
+
+Result<std::vector<float>> in_child(double seconds, const std::function<Result<std::vector<float>>()>& work) {
+  ASSIGN_OR_RETURN(const std::string bytes, run_in_child([&]() -> Result<std::string> {
+                     limit_seconds(seconds);
+                     ASSIGN_OR_RETURN(const std::vector<float> values, work());
+                     return to_bytes(values.data(), values.size());
+                   }));
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+Result<Comparison> in_child(double seconds, const std::function<Result<Comparison>()>& work) {
+  ASSIGN_OR_RETURN(const std::string bytes, run_in_child([&]() -> Result<std::string> {
+                     limit_seconds(seconds);
+                     ASSIGN_OR_RETURN(const Comparison comparison, work());
+                     return to_bytes(&comparison, 1);
+                   }));
+  Comparison comparison;
+  if (bytes.size() != sizeof comparison) return internal_error("a measuring child answered half a result");
+  std::memcpy(&comparison, bytes.data(), sizeof comparison);
+  return comparison;
+}
+
+}  // namespace convoke
