@@ -155,10 +155,10 @@ std::vector<Turn> quiet(const std::vector<Turn>& turns, double best_gflops) {
   return kept.size() >= kFewestTurns ? kept : turns;
 }
 
-// Slower by more than noise would explain: twice after two turns, by an eighth after the fewest that count.
+// Slower by more than noise would explain: half as fast again after two turns, by a tenth after the fewest that count.
 bool is_lost(const std::vector<Turn>& turns) {
   const double ratio = quantile(turns, &Turn::ns, 0) / quantile(turns, &Turn::base_ns, 0);
-  return (turns.size() >= 2 && ratio > 2) || (turns.size() >= kFewestTurns && ratio > 1.125);
+  return (turns.size() >= 2 && ratio > 1.5) || (turns.size() >= kFewestTurns && ratio > 1.1);
 }
 
 Result<Turn> take_turn(Session& base, Session& candidate, bool base_first) {
@@ -239,10 +239,15 @@ double largest_difference(const std::vector<float>& expected, const std::vector<
 }
 
 void limit_seconds(double seconds) {
-  signal(SIGALRM, SIG_DFL);
-  const auto whole = static_cast<time_t>(seconds);
-  const itimerval limit = {{0, 0}, {whole, static_cast<suseconds_t>(1e6 * (seconds - static_cast<double>(whole))) + 1}};
-  setitimer(ITIMER_REAL, &limit, nullptr);
+  constexpr double kCrowded = 10;  // as many processes as may share the cores
+  const auto start = [](__itimer_which timer, int number, double limit) {
+    signal(number, SIG_DFL);
+    const auto whole = static_cast<time_t>(limit);
+    const itimerval at = {{0, 0}, {whole, static_cast<suseconds_t>(1e6 * (limit - static_cast<double>(whole))) + 1}};
+    setitimer(timer, &at, nullptr);
+  };
+  start(ITIMER_PROF, SIGPROF, seconds);
+  start(ITIMER_REAL, SIGALRM, kCrowded * seconds);
 }
 
 Result<std::vector<float>> in_child(double seconds, const std::function<Result<std::vector<float>>()>& work) {

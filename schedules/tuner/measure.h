@@ -37,11 +37,11 @@ std::vector<float> reference_outputs(const Kernel& kernel, int64_t n);  // by th
 // Relative to the largest element of `expected`; infinite for what is not a number.
 double largest_difference(const std::vector<float>& expected, const std::vector<float>& found);
 
-// In a child that is ended after `seconds`, which is an error as a crash is.
+// In a child that is ended after `seconds` of computing, or ten times as long of waiting: an error as a crash is.
 Result<Comparison> in_child(double seconds, const std::function<Result<Comparison>()>& work);
 Result<std::vector<float>> in_child(double seconds, const std::function<Result<std::vector<float>>()>& work);
 
-// In a child already: from now on at most so many seconds.
+// In a child already: from now on such a limit.
 void limit_seconds(double seconds);
 
 }  // namespace convoke

@@ -62,8 +62,10 @@ Subject Trials::subject(const Candidate& candidate) const {
 // A candidate that is slower than all that are worth measuring runs into the limit.
 Result<Comparison> Trials::compare(const Candidate& base, const Candidate& candidate, double seconds) const {
   for (const Candidate& one : {base, candidate}) RETURN_IF_ERROR(libraries_.at(one).status());
-  constexpr double kSetupSeconds = 5, kSlowCalls = 30;
-  const double limit = kSetupSeconds + 2 * seconds + kSlowCalls * 1e-9 * kernel_.ns;
+  constexpr double kSetupSeconds = 3, kSlowCalls = 30;
+  const Subject slower = subject(candidate);
+  const double limit =
+      options_.threads * (kSetupSeconds + 2 * seconds + kSlowCalls * 1e-9 * kernel_.ns * slower.copies);
   return in_child(limit, [&] { return convoke::compare(subject(base), subject(candidate), seconds); });
 }
 

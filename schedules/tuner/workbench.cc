@@ -10,9 +10,10 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-// With one sample weights are read once: so much of them is out of every cache, or so many copies are enough to tell.
-constexpr int64_t kColdBytes = 96 << 20;
-constexpr int64_t kMostCopies = 48;
+// With one sample weights are read once, from wherever the rest of the network's have driven them. So much of them is
+// more than a core's share of the last cache; small ones need to leave the first two alone.
+constexpr int64_t kColdBytes = 40 << 20;
+constexpr int64_t kMostCopies = 8;
 
 int64_t stored_bytes(const Type& type, const Layout& layout) {
   return storage_elems(type, layout) * size_bytes(type.dtype);
@@ -27,7 +28,7 @@ int workbench_copies(const Kernel& kernel, int64_t n) {
     if (!type.has_batch()) bytes += stored_bytes(type, kernel.input_layouts[i]);
   }
   if (n > 1 || bytes < kAlignment) return 1;
-  return static_cast<int>(std::clamp<int64_t>(kColdBytes / bytes, 1, kMostCopies));
+  return static_cast<int>(std::clamp<int64_t>(kColdBytes / bytes, 2, kMostCopies));
 }
 
 namespace {
