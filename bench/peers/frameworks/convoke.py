@@ -1,0 +1,93 @@
+"""Libraries that Convoke has generated, by ctypes through their C ABI."""
+import ctypes
+import json
+import mmap
+
+import numpy as np
+
+from frameworks.convoke_abi import ABI_VERSION, ContextOptions, Error, Library, Metrics, Update
+
+NHWC, GRADIENT = 0, 0
+
+
+class Session:
+    """A library with weights from safetensors and a context."""
+
+    def __init__(self, folder, cell, weights, training):
+        entry = getattr(ctypes.CDLL(folder / f"{cell.network}.so"), cell.network + "_library")
+        entry.restype = ctypes.POINTER(Library)
+        self.library, self.error, self.threads = entry().contents, Error(), cell.threads
+        assert self.library.abi_version == ABI_VERSION
+        self.model = self.library.model.contents
+        self.weights, self.context = ctypes.c_void_p(), ctypes.c_void_p()
+        self.call(self.library.weights_create, ctypes.byref(self.weights))
+        self.set_weights(weights)
+        options = ContextOptions(training=training, threads=cell.threads, input_layout=NHWC)
+        self.call(self.library.context_create, self.weights, ctypes.byref(options), ctypes.byref(self.context))
+
+    def call(self, function, *arguments):
+        if function(*arguments, ctypes.byref(self.error)):
+            raise RuntimeError(self.error.message.decode())
+
+    def tensors(self):
+        """Parameters, then running statistics."""
+        return self.model.parameters[:self.model.parameter_count] + self.model.states[:self.model.state_count]
+
+    def set_weights(self, path):
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            header_bytes = int.from_bytes(mapped[:8], "little")
+            header = json.loads(mapped[8:8 + header_bytes])
+            data = np.frombuffer(mapped, np.uint8)
+            for i, tensor in enumerate(self.tensors()):
+                at = 8 + header_bytes + header[tensor.name.decode()]["data_offsets"][0]
+                self.call(self.library.weights_set, self.weights, i, data.ctypes.data + at, tensor.elems)
+            del data  # or the file stays mapped
+
+
+def pointers(*arrays):
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+def nhwc(x):
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def infer(folder, cell, x):
+    session = Session(folder / "convoke", cell, folder.parent / "weights.safetensors", training=0)
+    x, y = nhwc(x), np.empty((len(x), session.model.outputs[0].elems), np.float32)
+    inputs, outputs, error = pointers(x), pointers(y), ctypes.byref(session.error)
+    run, context, n = session.library.infer, session.context, len(x)
+
+    def call():
+        if run(context, n, inputs, outputs, error):
+            raise RuntimeError(session.error.message.decode())
+        return y
+
+    call.kept = session, x
+    return call, session.threads
+
+
+class Trainer:
+    def __init__(self, folder, cell, x, labels, dropout):
+        library = folder / ("convoke" if dropout else "convoke_without_dropout")
+        self.session = Session(library, cell, folder.parent / "weights.safetensors", training=1)
+        self.threads = self.session.threads
+        self.x, self.labels, self.steps = nhwc(x), labels, 0
+        self.inputs, self.metrics = pointers(self.x), Metrics()
+
+    def step(self, rate):
+        session, library = self.session, self.session.library
+        session.call(library.forward_backward, session.context, len(self.x), self.inputs, self.labels.ctypes.data, None,
+                     ctypes.byref(self.metrics))
+        self.steps += 1
+        update = Update(learning_rate=rate, step=self.steps)
+        session.call(library.update, session.context, ctypes.byref(update), None)
+        return self.metrics.loss
+
+    def gradients(self):
+        session, gradients = self.session, {}
+        for i, tensor in enumerate(session.model.parameters[:session.model.parameter_count]):
+            gradient = np.empty(tensor.elems, np.float32)
+            session.call(session.library.field_get, session.context, GRADIENT, i, gradient.ctypes.data, tensor.elems)
+            gradients[tensor.name.decode()] = gradient
+        return gradients
