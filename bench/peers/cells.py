@@ -7,6 +7,9 @@ C_PEERS = ["onnxruntime_c"]  # where a call of Python would count: LeNet
 TRAINING_PEERS = ["pytorch"]
 OURS = {"onnxruntime_c": "convoke_c"}  # whom a peer is compared with; everybody else with "convoke"
 THREADS = [1, 2]
+TITLES = {"convoke": "Convoke", "pytorch": "PyTorch eager", "torch_compile": "torch.compile", "openvino": "OpenVINO",
+          "onnxruntime": "ONNX Runtime", "ncnn": "ncnn", "mnn": "MNN", "convoke_c": "Convoke, C",
+          "onnxruntime_c": "ONNX Runtime, C"}
 
 # The largest difference from PyTorch's float64, relative to the largest value. Beyond it a time does not count.
 LIMITS = {"convoke": 1e-4, "convoke_c": 1e-4}

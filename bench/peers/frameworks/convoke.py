@@ -8,16 +8,31 @@ import numpy as np
 from frameworks.convoke_abi import ABI_VERSION, ContextOptions, Error, Library, Metrics, Update
 
 NHWC, GRADIENT = 0, 0
+INFER, FORWARD, LOSS, BACKWARD, UPDATE = range(1, 6)
+
+
+def open_library(path, network):
+    entry = getattr(ctypes.CDLL(path), network + "_library")
+    entry.restype = ctypes.POINTER(Library)
+    library = entry().contents
+    assert library.abi_version == ABI_VERSION
+    return library
+
+
+def work(path, cell):
+    """[flops, bytes] of each kernel that a call or a training step runs."""
+    model = open_library(path, cell.network).model.contents
+    programs = (FORWARD, LOSS, BACKWARD, UPDATE) if cell.training else (INFER,)
+    return [[row.flops_per_sample * cell.batch + row.flops_per_call, row.bytes_per_sample * cell.batch + row.bytes_per_call]
+            for row in model.rows[:model.row_count] if row.program in programs]
 
 
 class Session:
     """A library with weights from safetensors and a context."""
 
     def __init__(self, folder, cell, weights, training):
-        entry = getattr(ctypes.CDLL(folder / f"{cell.network}.so"), cell.network + "_library")
-        entry.restype = ctypes.POINTER(Library)
-        self.library, self.error, self.threads = entry().contents, Error(), cell.threads
-        assert self.library.abi_version == ABI_VERSION
+        self.library = open_library(folder / f"{cell.network}.so", cell.network)
+        self.error, self.threads = Error(), cell.threads
         self.model = self.library.model.contents
         self.weights, self.context = ctypes.c_void_p(), ctypes.c_void_p()
         self.call(self.library.weights_create, ctypes.byref(self.weights))

@@ -54,12 +54,14 @@ void open_model(const char* path, const char* model, const sizes* s, int threads
   const convoke_library* (*entry)(void);
   *(void**)&entry = dlsym(handle, "lenet_library");
   if (!entry) fail(path, dlerror());
+  if (s->channels != 1) fail(path, "this worker is for images of one channel");
   library = entry();
   if (library->abi_version != CONVOKE_ABI_VERSION) fail(path, "another ABI version");
   convoke_weights* weights;
   check(library->weights_create(&weights, &error));
   set_weights(weights, model);
-  const convoke_context_options options = {.threads = threads, .input_layout = CONVOKE_NCHW};
+  // One channel: NCHW is NHWC.
+  const convoke_context_options options = {.threads = threads, .input_layout = CONVOKE_NHWC};
   check(library->context_create(weights, &options, &context, &error));
   batch = (int32_t)s->n;
   inputs[0] = nchw;

@@ -1,0 +1,220 @@
+"""Convoke against its peers, in turns within one run (run has the command line's description).
+
+For each cell every framework is started once, in a process of its own, and compared with PyTorch's float64. Then come the
+rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the rounds.
+"""
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import cells
+import machine
+from frameworks import convoke
+from process import Worker
+
+HERE = pathlib.Path(__file__).resolve().parent
+QUICK, FULL = {"rounds": 3, "seconds": 0.3}, {"rounds": 5, "seconds": 1.5}
+GROWTH_SECONDS = 0.5
+MOST_CORES = 1.1  # used by each of the threads
+
+
+class Folders:
+    """Below --work: models in all formats, C programs, Inductor's cache, logs."""
+
+    def __init__(self, work):
+        self.work = work
+        self.native, self.inductor, self.logs = (work / name for name in ("native", "inductor", "logs"))
+        for folder in (self.native, self.inductor, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def network(self, cell):
+        return self.work / f"{cell.network}_{cell.shape}"
+
+    def case(self, cell):
+        return self.network(cell) / f"{'train' if cell.training else 'infer'}{cell.batch}"
+
+
+def model_path(cell):
+    return machine.ROOT / "model_defs" / "models" / f"{cell.network}.textproto"
+
+
+def has_dropout(cell):
+    return "dropout" in model_path(cell).read_text()
+
+
+def compile_convoke(command, cell, model, folder):
+    """The compiler's report."""
+    options = ["--input", cell.shape, "--classes", str(cell.classes), "--batch", str(cell.batch), "--strip", "--json"]
+    if not cell.training:
+        options.append("--inference-only")
+    return json.loads(machine.output(str(command), "compile", str(model), "--out", str(folder), *options))
+
+
+def prepare(command, cell, folders):
+    """All that the workers need; Convoke's compile report."""
+    case = folders.case(cell)
+    with open(folders.logs / "prepare.log", "w") as log:
+        subprocess.run([sys.executable, HERE / "prepare.py", folders.network(cell), json.dumps(cell)], stdout=log,
+                       stderr=log, check=True)
+    report = compile_convoke(command, cell, model_path(cell), case / "convoke")
+    if cell.training and has_dropout(cell):
+        # relu(relu(x)) = relu(x): in these networks dropout follows a relu, or precedes the linear layer behind one.
+        text = re.sub(r"dropout\s*\{[^}]*\}", "dropout { rate: 0 }", model_path(cell).read_text())
+        model = case / f"{cell.network}.textproto"
+        model.write_text(text)
+        compile_convoke(command, cell, model, case / "convoke_without_dropout")
+    elif cell.training:
+        shutil.copytree(case / "convoke", case / "convoke_without_dropout", dirs_exist_ok=True)
+    return report
+
+
+def worker_command(peer, cell, folders):
+    case = folders.case(cell)
+    if not peer.endswith("_c"):
+        return [sys.executable, HERE / "worker.py", peer, case, json.dumps(cell)]
+    library = case / "convoke" / f"{cell.network}.so"
+    model = case.parent / "weights.safetensors"
+    if peer == "onnxruntime_c":
+        library = next((machine.site_packages() / "onnxruntime" / "capi").glob("libonnxruntime.so*"))
+        model = case / "model.onnx"
+    sizes = map(str, (cell.threads, cell.batch, *cell.size, cell.classes))
+    return [folders.native / peer, library, model, case / "input.npy", case / "reference.npy", *sizes]
+
+
+def compare_training(peer, cell, folders):
+    """The difference, of a worker without dropout."""
+    worker = Worker(peer, worker_command(peer, cell, folders) + ["--compare"], cell.threads, folders)
+    worker.finish()
+    return worker.ready["difference"]
+
+
+def failure(peer, cell, result):
+    """Why its time does not count, or None."""
+    limit = cells.TRAINING_LIMIT if cell.training else cells.LIMITS.get(peer, cells.PEER_LIMIT)
+    if not result["difference"] <= limit:
+        return f"differs from PyTorch's float64 by {result['difference']:.1e}, allowed {limit:.0e}"
+    if result["threads"] != cell.threads:
+        return f"runs with {result['threads']} threads"
+    if result["cores"] > MOST_CORES * cell.threads:
+        return f"used {result['cores']:.2f} cores"
+    return None
+
+
+def start(peer, cell, folders):
+    """A worker, or the reason why there is none."""
+    try:
+        worker = Worker(peer, worker_command(peer, cell, folders), cell.threads, folders)
+        if cell.training:
+            worker.ready["difference"] = compare_training(peer, cell, folders)
+        return worker
+    except RuntimeError as error:
+        return str(error)
+
+
+def measure_peers(cell, folders, rounds, seconds):
+    started = {peer: start(peer, cell, folders) for peer in cell.peers}
+    workers = {peer: worker for peer, worker in started.items() if isinstance(worker, Worker)}
+    results = {peer: {"failure": reason} for peer, reason in started.items() if peer not in workers}
+    taken = {peer: [] for peer in workers}
+    for _ in range(rounds):
+        for peer, worker in workers.items():
+            taken[peer].append(worker.measure(seconds))
+    for peer, worker in workers.items():
+        result = worker.ready | {"peak_bytes": worker.finish(), "rounds_ms": [answer["ms"] for answer in taken[peer]]}
+        result["ms"] = statistics.median(result["rounds_ms"])
+        result["cores"] = statistics.median(answer["cores"] for answer in taken[peer])
+        result["others"] = max(answer["others"] for answer in taken[peer])
+        results[peer] = result | {"failure": failure(peer, cell, result)}
+    return {peer: results[peer] for peer in cell.peers}
+
+
+def measure_cell(command, cell, folders, effort):
+    report = prepare(command, cell, folders)
+    work = convoke.work(folders.case(cell) / "convoke" / f"{cell.network}.so", cell)
+    return {"cell": cell._asdict(), "when": machine.now(), "effort": effort,
+            "rates": machine.rates(folders.native, cell.threads), "work": work,
+            "compile": {key: report[key] for key in ("library_bytes", "seconds", "parameters", "weights_bytes")},
+            "peers": measure_peers(cell, folders, **effort)}
+
+
+def measure_growth(command, cell):
+    report = json.loads(machine.output(
+        str(command), "bench", str(model_path(cell)), "--input", cell.shape, "--classes", str(cell.classes), "--batch",
+        str(cell.batch), "--threads", str(cell.threads), "--seconds", str(GROWTH_SECONDS), "--json"))
+    return {"cell": cell._asdict(), "when": machine.now(), "ms": report["median_ms"]}
+
+
+def load_results(path):
+    """Of earlier runs on this machine, to be completed by this one."""
+    description = machine.describe()
+    if not path.exists():
+        return {"machine": description, "cells": {}, "growth": {}}
+    results = json.loads(path.read_text())
+    if results["machine"] != description:
+        sys.exit(f"{path} is of another machine: {results['machine']}; choose another --json")
+    return results
+
+
+def print_cell(name, result):
+    print(f"{name}:", flush=True)
+    for peer, one in result["peers"].items():
+        if "ms" in one:
+            print(f"  {peer:14} {one['ms']:10.4f} ms  difference {one['difference']:.1e}  cores {one['cores']:.2f}"
+                  f"  others {one['others']:.2f}  peak {one['peak_bytes'] / 2**20:.0f} MiB  "
+                  f"{one['failure'] or ''}", flush=True)
+        else:
+            print(f"  {peer:14} {one['failure']}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NETWORK,…", help="these networks; other figures in the JSON stay")
+    parser.add_argument("--filter", metavar="REGEX", default="", help="cells whose name it finds; --list prints the names")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} instead of {FULL}")
+    parser.add_argument("--list", action="store_true", help="print the cells' names")
+    parser.add_argument("--convoke", type=pathlib.Path, default=machine.ROOT / "build/release/convoke")
+    parser.add_argument("--work", type=pathlib.Path, default=machine.ROOT / "build/peers")
+    parser.add_argument("--json", type=pathlib.Path, help="results; default: results.json in --work")
+    arguments = parser.parse_args()
+    only = arguments.only.split(",") if arguments.only else None
+
+    def wanted(cell):
+        return (only is None or cell.network in only) and re.search(arguments.filter, cell.name)
+
+    chosen = [cell for cell in cells.bars() if wanted(cell)]
+    growth = [cell for cell in cells.growth_cells() if wanted(cell)]
+    if arguments.list:
+        print("\n".join(cell.name for cell in chosen))
+        return
+    command, folders = arguments.convoke.resolve(), Folders(arguments.work.resolve())
+    path = arguments.json or folders.work / "results.json"
+    results = load_results(path)
+    results |= {"versions": machine.versions(), "library_bytes": machine.library_bytes()}
+    machine.build_native(folders.native)
+    begin = time.perf_counter()
+
+    def save():
+        path.write_text(json.dumps(results, indent=1) + "\n")
+
+    for cell in chosen:
+        if not model_path(cell).exists():
+            print(f"{cell.name}: there is no {model_path(cell)}")
+            continue
+        result = results["cells"][cell.name] = measure_cell(command, cell, folders, QUICK if arguments.quick else FULL)
+        print_cell(cell.name, result)
+        save()
+    for cell in growth:
+        if model_path(cell).exists():
+            results["growth"][cell.name] = measure_growth(command, cell)
+    save()
+    print(f"took {(time.perf_counter() - begin) / 60:.1f} minutes; {path}")
+
+
+if __name__ == "__main__":
+    main()

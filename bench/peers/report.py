@@ -1,0 +1,239 @@
+"""bench/RESULTS.md and its plots from results.json.
+
+    report.py [--json build/peers/results.json] [--out bench/RESULTS.md]
+"""
+import argparse
+import json
+import pathlib
+
+import cells
+from cells import TITLES
+from losses import where_we_lose
+from plots import ratio_bars
+from verdict import bound_ms, counts, disturbed, verdict
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MIB = 2**20
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def short(ms):
+    return f"{ms:.4f}" if ms < 1 else f"{ms:.2f}" if ms < 100 else f"{ms:.0f}"
+
+
+def label(cell):
+    return f"{cell.network} {cell.shape}, b{cell.batch}, {cell.threads} thread{'s' if cell.threads > 1 else ''}"
+
+
+def standing_rows(results, training):
+    for cell, bar in cells.bars().items():
+        if cell.training != training:
+            continue
+        measured = results["cells"].get(cell.name)
+        if not measured:
+            yield [label(cell), "not measured"] + [""] * 5 + [f"{bar.least:g}", f"{bar.reach:g}", ""]
+            continue
+        v, bound = verdict(measured, bar), bound_ms(measured)
+        if v.best_peer is None:
+            yield [label(cell), "", "", "", "", short(bound), "", f"{bar.least:g}", f"{bar.reach:g}", v.stands]
+            continue
+        speeds = [short(v.ours_ms), short(v.best_ms)] if not training else [
+            f"{1000 * cell.batch / ms:,.{0 if ms < 100 * cell.batch else 1}f}" for ms in (v.ours_ms, v.best_ms)]
+        yield [label(cell) + (" ¹" if disturbed(measured) else ""), *speeds, TITLES[v.best_peer], f"{v.ratio:.2f}",
+               short(bound), f"{v.ours_ms / bound:.2f}", f"{bar.least:g}", f"{bar.reach:g}", v.stands]
+
+
+def standing_table(results, training):
+    unit = "images/s" if training else "ms"
+    return table(["", f"Convoke, {unit}", f"best peer, {unit}", "which", "ratio", "bound, ms", "ours / bound", "at least",
+                  "reach", "stands"], standing_rows(results, training))
+
+
+def peers_table(results, value, training):
+    """One column a framework; `value` of (its result) is a text."""
+    names = ["convoke"] + (cells.TRAINING_PEERS if training else cells.PYTHON_PEERS + ["convoke_c"] + cells.C_PEERS)
+    rows = []
+    for name, measured in results["cells"].items():
+        cell = cells.Cell(**measured["cell"] | {"size": tuple(measured["cell"]["size"])})
+        if cell.training == training:
+            rows.append([label(cell)] + [value(measured["peers"][peer]) if peer in measured["peers"] else ""
+                                         for peer in names])
+    return table([""] + [TITLES[name] for name in names], rows)
+
+
+def time_text(one):
+    return short(one["ms"]) if counts(one) else "—" if "ms" not in one else f"~~{short(one['ms'])}~~"
+
+
+def difference_text(one):
+    return f"{one['difference']:.0e}" if "difference" in one else "—"
+
+
+def memory_text(one):
+    if "peak_bytes" not in one:
+        return "—"
+    return f"{one['peak_bytes'] / MIB:.0f} ({(one['peak_bytes'] - one['import_bytes']) / MIB:.0f})"
+
+
+def first_text(one):
+    return short(one["first_ms"]) if "first_ms" in one else "—"
+
+
+def first_table(results):
+    names = ["convoke"] + cells.PYTHON_PEERS
+    rows = []
+    for name, measured in results["cells"].items():
+        if measured["cell"]["batch"] == 1 and not measured["cell"]["training"]:
+            rows.append([name.replace(" infer batch 1", ",")] + [first_text(measured["peers"][peer]) for peer in names])
+    return table([""] + [TITLES[name] for name in names], rows)
+
+
+def compile_table(results):
+    rows = []
+    for name, measured in results["cells"].items():
+        if measured["cell"]["threads"] == 1:
+            report = measured["compile"]
+            rows.append([name.removesuffix(" threads 1"), f"{report['library_bytes'] / 1024:.0f}",
+                         f"{report['parameters']:,}"])
+    return table(["library, without weights", "KiB", "parameters"], rows)
+
+
+def growth_table(results):
+    rows = []
+    for network in cells.GROWTH:
+        for threads in cells.THREADS:
+            found = {cell.batch: results["growth"][cell.name]["ms"] for cell in cells.growth_cells()
+                     if cell.network == network and cell.threads == threads and cell.name in results["growth"]}
+            if found:
+                rows.append([f"{network}, {threads} thread{'s' if threads > 1 else ''}"] + [
+                    short(found[batch] / batch) if batch in found else "" for batch in cells.GROWTH_BATCHES])
+    return table(["ms an image"] + [f"batch {batch}" for batch in cells.GROWTH_BATCHES], rows)
+
+
+def speed_up_table(results):
+    """1 thread / 2 threads, for Convoke."""
+    rows = []
+    for cell in cells.bars():
+        if cell.threads == 1:
+            times = [results["cells"].get(c.name, {}).get("peers", {}).get("convoke", {}).get("ms")
+                     for c in (cell, cell._replace(threads=2))]
+            if all(times):
+                rows.append([cell.name.removesuffix(" threads 1"), f"{times[0] / times[1]:.2f}"])
+    return table(["Convoke", "2 threads against 1"], rows)
+
+
+def write_plots(results, folder):
+    """Names of the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for training, name in ((False, "inference"), (True, "training")):
+        rows = [(label(cell), v.ratio, *bar) for cell, bar in cells.bars().items() if cell.training == training
+                and cell.name in results["cells"] and (v := verdict(results["cells"][cell.name], bar)).best_peer]
+        if rows:
+            (folder / f"{name}.svg").write_text(ratio_bars(f"Convoke against the best peer: {name}", rows))
+            yield name
+
+
+def headline(results):
+    measured = results["cells"].values()
+    where = results["machine"]
+    noisy = sum(map(disturbed, measured))
+    efforts = {json.dumps(one["effort"]) for one in measured}
+    lines = [
+        f"- Machine: {where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB; {where['system']}; a core does "
+        f"{max(one['rates']['flops'] for one in measured) / 1e9:.0f} GFLOP/s of multiply-adds, memory gives one "
+        f"{max(one['rates']['bytes'] for one in measured) / 1e9:.0f} GB/s.",
+        f"- Measured {min(one['when'] for one in measured)} to {max(one['when'] for one in measured)}; "
+        f"rounds and seconds a round: {', '.join(sorted(efforts))}.",
+        "- Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
+        "- Command: `bench/peers/run` (`--quick` for fewer rounds), which writes this file.",
+    ]
+    if noisy:
+        lines.append(f"- **{noisy} of {len(measured)} cells (marked ¹) were measured while other processes used the cores: "
+                     "not figures to quote.**")
+    return "\n".join(lines)
+
+
+def render(results, folder):
+    plots = list(write_plots(results, folder))
+    sizes = table(["shared libraries", "MiB"], [[TITLES[name], f"{size / MIB:.0f}"]
+                                                for name, size in results["library_bytes"].items()])
+    return f"""# Convoke against its peers
+
+{headline(results)}
+
+All get the same weights and inputs, in processes of their own, and are measured in turns within one run: medians of a round,
+then of the rounds. PyTorch runs channels_last with glibc told to keep freed memory (`MALLOC_MMAP_MAX_=0`, a large
+`MALLOC_TRIM_THRESHOLD_`). Everybody is compared with PyTorch's float64; a time whose result differs by more than allowed, or
+that used more threads than asked for, ~~is struck out~~ and does not count. "Bound" is the sum over Convoke's kernels of
+max(FLOP / multiply-add rate, bytes / read bandwidth), both measured just before the cell; Winograd may go below it, and what
+stays in the caches, as all of LeNet does.
+LeNet is also measured from C (last columns); a ratio compares C with C and Python with Python, the smaller one stands.
+
+{chr(10).join(f'![{name}](peers/plots/{name}.svg)' for name in plots)}
+
+## Inference
+{standing_table(results, training=False)}
+
+## Training step
+Forward, loss, backward, SGD with momentum.
+
+{standing_table(results, training=True)}
+
+## Where we lose
+{where_we_lose(results)}
+
+## All times, ms
+{peers_table(results, time_text, training=False)}
+
+{peers_table(results, time_text, training=True)}
+
+## Differences from PyTorch's float64
+Largest difference of the outputs relative to their largest value (allowed: ours {cells.LIMITS['convoke']:.0e}, peers
+{cells.PEER_LIMIT:.0e}); in training the larger of the losses' of two steps and the gradients', as a norm over all of them, without
+dropout (allowed: {cells.TRAINING_LIMIT:.0e}).
+
+{peers_table(results, difference_text, training=False)}
+
+{peers_table(results, difference_text, training=True)}
+
+## Peak memory
+The process's high-water mark in MiB, in parentheses without what it was once the framework was imported (Python and numpy
+are in Convoke's import, nothing in C's).
+
+{peers_table(results, memory_text, training=True)}
+
+{peers_table(results, memory_text, training=False)}
+
+## From opening to the first result, ms
+Opening the library or model, weights from files in the page cache, the first inference of one image.
+
+{first_table(results)}
+
+## Sizes
+{compile_table(results)}
+
+{sizes}
+
+## Growth with batch and threads
+{growth_table(results)}
+
+{speed_up_table(results)}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build/peers/results.json")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/RESULTS.md")
+    arguments = parser.parse_args()
+    results = json.loads(arguments.json.read_text())
+    arguments.out.write_text(render(results, arguments.out.parent / "peers" / "plots"))
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
