@@ -4,6 +4,7 @@ For each cell every framework is started once, in a process of its own, and comp
 rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the rounds.
 """
 import argparse
+import fcntl
 import json
 import pathlib
 import re
@@ -107,30 +108,42 @@ def failure(peer, cell, result):
 
 
 def start(peer, cell, folders):
-    """A worker, or the reason why there is none."""
-    try:
-        worker = Worker(peer, worker_command(peer, cell, folders), cell.threads, folders)
-        if cell.training:
-            worker.ready["difference"] = compare_training(peer, cell, folders)
-        return worker
-    except RuntimeError as error:
-        return str(error)
+    worker = Worker(peer, worker_command(peer, cell, folders), cell.threads, folders)
+    if cell.training:
+        worker.ready["difference"] = compare_training(peer, cell, folders)
+    return worker
+
+
+def summary(worker, answers, cell):
+    result = worker.ready | {"peak_bytes": worker.finish(), "rounds_ms": [answer["ms"] for answer in answers]}
+    result["ms"] = statistics.median(result["rounds_ms"])
+    result["cores"] = statistics.median(answer["cores"] for answer in answers)
+    result["others"] = max(answer["others"] for answer in answers)
+    return result | {"failure": failure(worker.peer, cell, result)}
 
 
 def measure_peers(cell, folders, rounds, seconds):
-    started = {peer: start(peer, cell, folders) for peer in cell.peers}
-    workers = {peer: worker for peer, worker in started.items() if isinstance(worker, Worker)}
-    results = {peer: {"failure": reason} for peer, reason in started.items() if peer not in workers}
-    taken = {peer: [] for peer in workers}
+    """Of each peer its summary; {"failure": why} of one that broke down."""
+    workers, answers, results = {}, {}, {}
+
+    def attempt(peer, action):
+        if "failure" not in results.get(peer, {}):
+            try:
+                action(peer)
+            except RuntimeError as error:
+                results[peer] = {"failure": str(error)}
+
+    def begin(peer):
+        workers[peer] = start(peer, cell, folders)
+        answers[peer] = []
+
+    for peer in cell.peers:
+        attempt(peer, begin)
     for _ in range(rounds):
-        for peer, worker in workers.items():
-            taken[peer].append(worker.measure(seconds))
-    for peer, worker in workers.items():
-        result = worker.ready | {"peak_bytes": worker.finish(), "rounds_ms": [answer["ms"] for answer in taken[peer]]}
-        result["ms"] = statistics.median(result["rounds_ms"])
-        result["cores"] = statistics.median(answer["cores"] for answer in taken[peer])
-        result["others"] = max(answer["others"] for answer in taken[peer])
-        results[peer] = result | {"failure": failure(peer, cell, result)}
+        for peer in cell.peers:
+            attempt(peer, lambda peer: answers[peer].append(workers[peer].measure(seconds)))
+    for peer in cell.peers:
+        attempt(peer, lambda peer: results.update({peer: summary(workers[peer], answers[peer], cell)}))
     return {peer: results[peer] for peer in cell.peers}
 
 
@@ -193,6 +206,8 @@ def main():
         print("\n".join(cell.name for cell in chosen))
         return
     command, folders = arguments.convoke.resolve(), Folders(arguments.work.resolve())
+    lock = open(folders.work / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits: it would disturb, and take the same files
     path = arguments.json or folders.work / "results.json"
     results = load_results(path)
     results |= {"versions": machine.versions(), "library_bytes": machine.library_bytes()}

@@ -32,13 +32,14 @@ class Worker:
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.peer} failed, see {self.log}: {self.log.read_text().strip()[-500:]}")
+            raise RuntimeError(f"exit code {self.process.wait()}: {self.log.read_text().strip()[-500:]}")
         return json.loads(line)
 
     def measure(self, seconds):
         """ms, cores used, and cores that others used at the same time."""
         busy, start = busy_seconds(), time.perf_counter()
-        print(seconds, file=self.process.stdin, flush=True)
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
         answer = self.answer()
         wall = time.perf_counter() - start
         return answer | {"others": max(0, (busy_seconds() - busy) / wall - answer["cores"])}
@@ -49,7 +50,3 @@ class Worker:
         answer = self.answer()
         self.process.wait()
         return answer["peak_bytes"]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
