@@ -21,7 +21,7 @@ def slower(results):
         elif v.ratio < 1:
             yield f"{cell.name}: {TITLES[v.best_peer]} is {1 / v.ratio:.2f} times as fast as Convoke."
         elif v.ratio < bar.least:
-            yield f"{cell.name}: {v.ratio:.2f} times as fast as {TITLES[v.best_peer]}, {bar.least:g} times is asked for."
+            yield f"{cell.name}: {v.ratio:.2f} times as fast as {TITLES[v.best_peer]}; {bar.least:g} is asked for."
 
 
 def training_memory(one, parameters):

@@ -1,7 +1,8 @@
 """Convoke against its peers, in turns within one run (run has the command line's description).
 
-For each cell every framework is started once, in a process of its own, and compared with PyTorch's float64. Then come the
-rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the rounds.
+For each cell every framework is started once, in a process of its own, and compared with PyTorch's float64. Then come
+the rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the
+rounds.
 """
 import argparse
 import fcntl
@@ -26,7 +27,7 @@ MOST_CORES = 1.1  # used by each of the threads
 
 
 class Folders:
-    """Below --work: models in all formats, C programs, Inductor's cache, logs."""
+    """Below build/peers: models in all formats, C programs, Inductor's cache, logs."""
 
     def __init__(self, work):
         self.work = work
@@ -130,7 +131,7 @@ def measure_peers(cell, folders, rounds, seconds):
         if "failure" not in results.get(peer, {}):
             try:
                 action(peer)
-            except RuntimeError as error:
+            except (RuntimeError, BrokenPipeError) as error:
                 results[peer] = {"failure": str(error)}
 
     def begin(peer):
@@ -170,7 +171,7 @@ def load_results(path):
         return {"machine": description, "cells": {}, "growth": {}}
     results = json.loads(path.read_text())
     if results["machine"] != description:
-        sys.exit(f"{path} is of another machine: {results['machine']}; choose another --json")
+        sys.exit(f"{path} is of another machine: {results['machine']}; remove it")
     return results
 
 
@@ -187,13 +188,11 @@ def print_cell(name, result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="NETWORK,…", help="these networks; other figures in the JSON stay")
-    parser.add_argument("--filter", metavar="REGEX", default="", help="cells whose name it finds; --list prints the names")
+    parser.add_argument("--only", metavar="NETWORK,…", help="these networks; figures of others stay")
+    parser.add_argument("--filter", metavar="REGEX", default="", help="cells whose name, see --list, has it")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} instead of {FULL}")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     parser.add_argument("--convoke", type=pathlib.Path, default=machine.ROOT / "build/release/convoke")
-    parser.add_argument("--work", type=pathlib.Path, default=machine.ROOT / "build/peers")
-    parser.add_argument("--json", type=pathlib.Path, help="results; default: results.json in --work")
     arguments = parser.parse_args()
     only = arguments.only.split(",") if arguments.only else None
 
@@ -205,10 +204,10 @@ def main():
     if arguments.list:
         print("\n".join(cell.name for cell in chosen))
         return
-    command, folders = arguments.convoke.resolve(), Folders(arguments.work.resolve())
+    command, folders = arguments.convoke.resolve(), Folders(machine.ROOT / "build" / "peers")
     lock = open(folders.work / "lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits: it would disturb, and take the same files
-    path = arguments.json or folders.work / "results.json"
+    path = folders.work / "results.json"
     results = load_results(path)
     results |= {"versions": machine.versions(), "library_bytes": machine.library_bytes()}
     machine.build_native(folders.native)

@@ -23,7 +23,8 @@ def ratio_bars(title, rows):
                   f'<text x="{x(ratio) + 4:.1f}" y="{y + 14}">{ratio:.2f}</text>']
         lines += [f'<line x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="{y + 1}" y2="{y + ROW - 2}" stroke="black" '
                   f'stroke-width="{stroke}"/>' for mark, stroke in ((least, 1), (reach, 2.5))]
-    lines += [f'<line x1="{x(1):.1f}" x2="{x(1):.1f}" y1="{TOP - 4}" y2="{height - 22}" stroke="#888" stroke-dasharray="3"/>',
+    lines += [f'<line x1="{x(1):.1f}" x2="{x(1):.1f}" y1="{TOP - 4}" y2="{height - 22}" stroke="#888" '
+              'stroke-dasharray="3"/>',
               f'<text x="{LEFT}" y="{height - 8}" fill="#555">best peer / Convoke; dashed: equal, thin mark: at least, '
               'thick: reach</text>', '</svg>']
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Makes what all frameworks are given for a cell: weights, input, the model in their formats, and PyTorch's float64 results.
+"""Makes what frameworks are given for a cell: weights, input, the model in their formats, PyTorch's float64 results.
 
     prepare.py FOLDER CELL_JSON     (measure.py calls it; keeps what is there)
 

@@ -1,8 +1,4 @@
-"""bench/RESULTS.md and its plots from results.json.
-
-    report.py [--json build/peers/results.json] [--out bench/RESULTS.md]
-"""
-import argparse
+"""bench/RESULTS.md and its plots from build/peers/results.json."""
 import json
 import pathlib
 
@@ -49,19 +45,22 @@ def standing_rows(results, training):
 
 def standing_table(results, training):
     unit = "images/s" if training else "ms"
-    return table(["", f"Convoke, {unit}", f"best peer, {unit}", "which", "ratio", "bound, ms", "ours / bound", "at least",
-                  "reach", "stands"], standing_rows(results, training))
+    header = ["", f"Convoke, {unit}", f"best peer, {unit}", "which", "ratio", "bound, ms", "ours / bound", "at least",
+              "reach", "stands"]
+    return table(header, standing_rows(results, training))
+
+
+def measured_cells(results, training):
+    """(cell, its result), in the tables' order."""
+    return [(cell, results["cells"][cell.name]) for cell in cells.bars()
+            if cell.training == training and cell.name in results["cells"]]
 
 
 def peers_table(results, value, training):
     """One column a framework; `value` of (its result) is a text."""
     names = ["convoke"] + (cells.TRAINING_PEERS if training else cells.PYTHON_PEERS + ["convoke_c"] + cells.C_PEERS)
-    rows = []
-    for name, measured in results["cells"].items():
-        cell = cells.Cell(**measured["cell"] | {"size": tuple(measured["cell"]["size"])})
-        if cell.training == training:
-            rows.append([label(cell)] + [value(measured["peers"][peer]) if peer in measured["peers"] else ""
-                                         for peer in names])
+    rows = [[label(cell)] + [value(measured["peers"][peer]) if peer in measured["peers"] else "" for peer in names]
+            for cell, measured in measured_cells(results, training)]
     return table([""] + [TITLES[name] for name in names], rows)
 
 
@@ -85,20 +84,19 @@ def first_text(one):
 
 def first_table(results):
     names = ["convoke"] + cells.PYTHON_PEERS
-    rows = []
-    for name, measured in results["cells"].items():
-        if measured["cell"]["batch"] == 1 and not measured["cell"]["training"]:
-            rows.append([name.replace(" infer batch 1", ",")] + [first_text(measured["peers"][peer]) for peer in names])
+    rows = [[label(cell)] + [first_text(measured["peers"][peer]) for peer in names]
+            for cell, measured in measured_cells(results, training=False) if cell.batch == 1]
     return table([""] + [TITLES[name] for name in names], rows)
 
 
 def compile_table(results):
     rows = []
-    for name, measured in results["cells"].items():
-        if measured["cell"]["threads"] == 1:
-            report = measured["compile"]
-            rows.append([name.removesuffix(" threads 1"), f"{report['library_bytes'] / 1024:.0f}",
-                         f"{report['parameters']:,}"])
+    for training in (False, True):
+        for cell, measured in measured_cells(results, training):
+            if cell.threads == 1:
+                report = measured["compile"]
+                rows.append([cell.name.removesuffix(" threads 1"), f"{report['library_bytes'] / 1024:.0f}",
+                             f"{report['parameters']:,}"])
     return table(["library, without weights", "KiB", "parameters"], rows)
 
 
@@ -128,10 +126,11 @@ def speed_up_table(results):
 
 def write_plots(results, folder):
     """Names of the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    bars = cells.bars()
     for training, name in ((False, "inference"), (True, "training")):
-        rows = [(label(cell), v.ratio, *bar) for cell, bar in cells.bars().items() if cell.training == training
-                and cell.name in results["cells"] and (v := verdict(results["cells"][cell.name], bar)).best_peer]
+        verdicts = [(cell, verdict(measured, bars[cell])) for cell, measured in measured_cells(results, training)]
+        rows = [(label(cell), v.ratio, *bars[cell]) for cell, v in verdicts if v.best_peer]
         if rows:
             (folder / f"{name}.svg").write_text(ratio_bars(f"Convoke against the best peer: {name}", rows))
             yield name
@@ -139,21 +138,23 @@ def write_plots(results, folder):
 
 def headline(results):
     measured = results["cells"].values()
+    if not measured:
+        return "Nothing is measured yet: run `bench/peers/run`."
     where = results["machine"]
     noisy = sum(map(disturbed, measured))
     efforts = {json.dumps(one["effort"]) for one in measured}
+    flops, moved = (max(one["rates"][what] for one in measured) / 1e9 for what in ("flops", "bytes"))
     lines = [
-        f"- Machine: {where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB; {where['system']}; a core does "
-        f"{max(one['rates']['flops'] for one in measured) / 1e9:.0f} GFLOP/s of multiply-adds, memory gives one "
-        f"{max(one['rates']['bytes'] for one in measured) / 1e9:.0f} GB/s.",
+        f"- Machine: {where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB; {where['system']}. "
+        f"A core does {flops:.0f} GFLOP/s of multiply-adds; memory gives {moved:.0f} GB/s.",
         f"- Measured {min(one['when'] for one in measured)} to {max(one['when'] for one in measured)}; "
         f"rounds and seconds a round: {', '.join(sorted(efforts))}.",
         "- Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
         "- Command: `bench/peers/run` (`--quick` for fewer rounds), which writes this file.",
     ]
     if noisy:
-        lines.append(f"- **{noisy} of {len(measured)} cells (marked ¹) were measured while other processes used the cores: "
-                     "not figures to quote.**")
+        lines.append(f"- **{noisy} of {len(measured)} cells (marked ¹) were measured while other processes used the "
+                     "cores: not figures to quote.**")
     return "\n".join(lines)
 
 
@@ -165,13 +166,13 @@ def render(results, folder):
 
 {headline(results)}
 
-All get the same weights and inputs, in processes of their own, and are measured in turns within one run: medians of a round,
-then of the rounds. PyTorch runs channels_last with glibc told to keep freed memory (`MALLOC_MMAP_MAX_=0`, a large
-`MALLOC_TRIM_THRESHOLD_`). Everybody is compared with PyTorch's float64; a time whose result differs by more than allowed, or
-that used more threads than asked for, ~~is struck out~~ and does not count. "Bound" is the sum over Convoke's kernels of
-max(FLOP / multiply-add rate, bytes / read bandwidth), both measured just before the cell; Winograd may go below it, and what
-stays in the caches, as all of LeNet does.
-LeNet is also measured from C (last columns); a ratio compares C with C and Python with Python, the smaller one stands.
+All get the same weights and inputs, in processes of their own, and are measured in turns within one run: medians of a
+round, then of the rounds. PyTorch runs channels_last with glibc told to keep freed memory (`MALLOC_MMAP_MAX_=0`, a large
+`MALLOC_TRIM_THRESHOLD_`). Everybody is compared with PyTorch's float64; a time whose result differs by more than
+allowed, or that used more threads than asked for, ~~is struck out~~ and does not count. "Bound" is the sum over
+Convoke's kernels of max(FLOP / multiply-add rate, bytes / read bandwidth), both measured just before the cell; Winograd
+may go below it, and what stays in the caches, as all of LeNet does. LeNet is also measured from C (last columns); a
+ratio compares C with C and Python with Python, the smaller one stands.
 
 {chr(10).join(f'![{name}](peers/plots/{name}.svg)' for name in plots)}
 
@@ -193,16 +194,16 @@ Forward, loss, backward, SGD with momentum.
 
 ## Differences from PyTorch's float64
 Largest difference of the outputs relative to their largest value (allowed: ours {cells.LIMITS['convoke']:.0e}, peers
-{cells.PEER_LIMIT:.0e}); in training the larger of the losses' of two steps and the gradients', as a norm over all of them, without
-dropout (allowed: {cells.TRAINING_LIMIT:.0e}).
+{cells.PEER_LIMIT:.0e}); in training the larger of the losses' of two steps and the gradients', as a norm over all of them,
+without dropout (allowed: {cells.TRAINING_LIMIT:.0e}).
 
 {peers_table(results, difference_text, training=False)}
 
 {peers_table(results, difference_text, training=True)}
 
 ## Peak memory
-The process's high-water mark in MiB, in parentheses without what it was once the framework was imported (Python and numpy
-are in Convoke's import, nothing in C's).
+The process's high-water mark in MiB, in parentheses without what it was once the framework was imported (Python and
+numpy are in Convoke's import, nothing in C's).
 
 {peers_table(results, memory_text, training=True)}
 
@@ -226,13 +227,10 @@ Opening the library or model, weights from files in the page cache, the first in
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build/peers/results.json")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/RESULTS.md")
-    arguments = parser.parse_args()
-    results = json.loads(arguments.json.read_text())
-    arguments.out.write_text(render(results, arguments.out.parent / "peers" / "plots"))
-    print(arguments.out)
+    results = json.loads((ROOT / "build" / "peers" / "results.json").read_text())
+    page = ROOT / "bench" / "RESULTS.md"
+    page.write_text(render(results, page.parent / "peers" / "plots"))
+    print(page)
 
 
 if __name__ == "__main__":

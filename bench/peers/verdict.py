@@ -44,7 +44,8 @@ def verdict(measured, bar):
 def bound_ms(measured):
     """sum over kernels of max(FLOP / rate, bytes / bandwidth); Winograd may go below."""
     rates, threads = measured["rates"], measured["cell"]["threads"]
-    return 1000 * sum(max(flops / (rates["flops"] * threads), moved / rates["bytes"]) for flops, moved in measured["work"])
+    return 1000 * sum(max(flops / (rates["flops"] * threads), moved / rates["bytes"])
+                      for flops, moved in measured["work"])
 
 
 def disturbed(measured):

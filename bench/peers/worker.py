@@ -3,8 +3,8 @@
     worker.py FRAMEWORK FOLDER CELL_JSON [--compare]
 
 prints a JSON line once it is ready: threads, first_ms (from opening the model to the first result), difference (from
-PyTorch's float64; of training only with --compare, which leaves out dropout), import_bytes. Then, for each line SECONDS it reads, a line
-with the median milliseconds of a call, and CPU seconds per second; at the end of its input, peak_bytes.
+PyTorch's float64; of training only with --compare, which leaves out dropout), import_bytes. Then, for each line SECONDS
+it reads, a line with the median milliseconds of a call and the cores used; at the end of its input, peak_bytes.
 """
 import importlib
 import json

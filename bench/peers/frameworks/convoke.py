@@ -23,7 +23,8 @@ def work(path, cell):
     """[flops, bytes] of each kernel that a call or a training step runs."""
     model = open_library(path, cell.network).model.contents
     programs = (FORWARD, LOSS, BACKWARD, UPDATE) if cell.training else (INFER,)
-    return [[row.flops_per_sample * cell.batch + row.flops_per_call, row.bytes_per_sample * cell.batch + row.bytes_per_call]
+    n = cell.batch
+    return [[row.flops_per_sample * n + row.flops_per_call, row.bytes_per_sample * n + row.bytes_per_call]
             for row in model.rows[:model.row_count] if row.program in programs]
 
 
@@ -78,7 +79,7 @@ def infer(folder, cell, x):
             raise RuntimeError(session.error.message.decode())
         return y
 
-    call.kept = session, x
+    call.kept = session, x  # `inputs` has its address alone
     return call, session.threads
 
 

@@ -11,7 +11,7 @@ def infer(folder, cell, x):
     net.opt.use_bf16_storage = False
     if net.load_param(str(folder / "model.ncnn.param")) or net.load_model(str(folder / "model.ncnn.bin")):
         raise RuntimeError("ncnn cannot load the model")
-    images = [ncnn.Mat(image) for image in x]  # shares x's memory
+    images = [ncnn.Mat(image) for image in x]
 
     def call():
         outputs = []
@@ -21,4 +21,5 @@ def infer(folder, cell, x):
             outputs.append(np.array(extractor.extract("out0")[1]))
         return np.stack(outputs)
 
+    call.kept = x  # the images are views of it
     return call, net.opt.num_threads

@@ -14,4 +14,5 @@ def infer(folder, cell, x):
         request.infer()
         return output.data
 
+    call.kept = x  # the tensor is a view of it
     return call, model.get_property("INFERENCE_NUM_THREADS")
