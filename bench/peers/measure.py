@@ -89,13 +89,6 @@ def worker_command(peer, cell, folders):
     return [folders.native / peer, library, model, case / "input.npy", case / "reference.npy", *sizes]
 
 
-def compare_training(peer, cell, folders):
-    """The difference, of a worker without dropout."""
-    worker = Worker(peer, worker_command(peer, cell, folders) + ["--compare"], cell.threads, folders)
-    worker.finish()
-    return worker.ready["difference"]
-
-
 def failure(peer, cell, result):
     """Why its time does not count, or None."""
     limit = cells.TRAINING_LIMIT if cell.training else cells.LIMITS.get(peer, cells.PEER_LIMIT)
@@ -109,9 +102,15 @@ def failure(peer, cell, result):
 
 
 def start(peer, cell, folders):
-    worker = Worker(peer, worker_command(peer, cell, folders), cell.threads, folders)
-    if cell.training:
-        worker.ready["difference"] = compare_training(peer, cell, folders)
+    command = worker_command(peer, cell, folders)
+    if not cell.training:
+        return Worker(peer, command, cell.threads, folders)
+    comparing = Worker(peer, command + ["--compare"], cell.threads, folders)
+    if not has_dropout(cell):
+        return comparing
+    comparing.finish()
+    worker = Worker(peer, command, cell.threads, folders)
+    worker.ready["difference"] = comparing.ready["difference"]
     return worker
 
 

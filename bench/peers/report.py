@@ -103,25 +103,26 @@ def compile_table(results):
 def growth_table(results):
     rows = []
     for network in cells.GROWTH:
-        for threads in cells.THREADS:
-            found = {cell.batch: results["growth"][cell.name]["ms"] for cell in cells.growth_cells()
-                     if cell.network == network and cell.threads == threads and cell.name in results["growth"]}
-            if found:
-                rows.append([f"{network}, {threads} thread{'s' if threads > 1 else ''}"] + [
-                    short(found[batch] / batch) if batch in found else "" for batch in cells.GROWTH_BATCHES])
-    return table(["ms an image"] + [f"batch {batch}" for batch in cells.GROWTH_BATCHES], rows)
+        found = {cell.batch: results["growth"][cell.name]["ms"] for cell in cells.growth_cells()
+                 if cell.network == network and cell.name in results["growth"]}
+        rows.append([network] + [short(found[batch] / batch) if batch in found else ""
+                                 for batch in cells.GROWTH_BATCHES])
+    return table(["ms an image, 1 thread"] + [f"batch {batch}" for batch in cells.GROWTH_BATCHES], rows)
 
 
 def speed_up_table(results):
-    """1 thread / 2 threads, for Convoke."""
+    """1 thread / 2 threads, for each framework."""
+    def speed_up(peer, one, two):
+        pair = [measured["peers"].get(peer) for measured in (one, two)]
+        return f"{pair[0]['ms'] / pair[1]['ms']:.2f}" if all(map(counts, pair)) else ""
+
+    names = ["convoke"] + cells.PYTHON_PEERS
     rows = []
-    for cell in cells.bars():
-        if cell.threads == 1:
-            times = [results["cells"].get(c.name, {}).get("peers", {}).get("convoke", {}).get("ms")
-                     for c in (cell, cell._replace(threads=2))]
-            if all(times):
-                rows.append([cell.name.removesuffix(" threads 1"), f"{times[0] / times[1]:.2f}"])
-    return table(["Convoke", "2 threads against 1"], rows)
+    for training in (False, True):
+        found = dict(measured_cells(results, training))
+        rows += [[cell.name.removesuffix(" threads 1")] + [speed_up(peer, found[cell], found[other]) for peer in names]
+                 for cell in found if cell.threads == 1 and (other := cell._replace(threads=2)) in found]
+    return table(["2 threads against 1"] + [TITLES[name] for name in names], rows)
 
 
 def write_plots(results, folder):
@@ -167,8 +168,8 @@ def render(results, folder):
 {headline(results)}
 
 All get the same weights and inputs, in processes of their own, and are measured in turns within one run: medians of a
-round, then of the rounds. PyTorch runs channels_last with glibc told to keep freed memory (`MALLOC_MMAP_MAX_=0`, a large
-`MALLOC_TRIM_THRESHOLD_`). Everybody is compared with PyTorch's float64; a time whose result differs by more than
+round, then of the rounds. PyTorch runs channels_last with glibc told to keep freed memory (`MALLOC_MMAP_MAX_=0`, a
+large `MALLOC_TRIM_THRESHOLD_`). Everybody is compared with PyTorch's float64; a time whose result differs by more than
 allowed, or that used more threads than asked for, ~~is struck out~~ and does not count. "Bound" is the sum over
 Convoke's kernels of max(FLOP / multiply-add rate, bytes / read bandwidth), both measured just before the cell; Winograd
 may go below it, and what stays in the caches, as all of LeNet does. LeNet is also measured from C (last columns); a
@@ -194,8 +195,8 @@ Forward, loss, backward, SGD with momentum.
 
 ## Differences from PyTorch's float64
 Largest difference of the outputs relative to their largest value (allowed: ours {cells.LIMITS['convoke']:.0e}, peers
-{cells.PEER_LIMIT:.0e}); in training the larger of the losses' of two steps and the gradients', as a norm over all of them,
-without dropout (allowed: {cells.TRAINING_LIMIT:.0e}).
+{cells.PEER_LIMIT:.0e}); in training the larger of the losses' of two steps and the gradients', as a norm over all of
+them, without dropout (allowed: {cells.TRAINING_LIMIT:.0e}).
 
 {peers_table(results, difference_text, training=False)}
 
