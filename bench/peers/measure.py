@@ -66,8 +66,7 @@ def prepare(command, cell, folders):
                        stderr=log, check=True)
     report = compile_convoke(command, cell, model_path(cell), case / "convoke")
     if cell.training and has_dropout(cell):
-        # relu(relu(x)) = relu(x): in these networks dropout follows a relu, or precedes the linear layer behind one.
-        text = re.sub(r"dropout\s*\{[^}]*\}", "dropout { rate: 0 }", model_path(cell).read_text())
+        text = re.sub(r"dropout\s*\{[^}]*\}", "dropout { p: 0 }", model_path(cell).read_text())
         model = case / f"{cell.network}.textproto"
         model.write_text(text)
         compile_convoke(command, cell, model, case / "convoke_without_dropout")
