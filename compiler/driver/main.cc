@@ -25,6 +25,7 @@ constexpr Verb kVerbs[] = {
     {"predict", "Classify JPEG or PNG files, or images of the test set", convoke::predict_verb},
     {"bench", "Time a model and its kernels", convoke::bench_verb},
     {"tune", "Measure schedules for models' kernels and keep the fastest", convoke::tune_verb},
+    {"schedules", "Show, compare, merge and verify databases of tuned schedules", convoke::schedules_verb},
     {"summary", "Show a model's layers, parameters, work and memory", convoke::summary_verb},
     {"inspect", "Show what a generated library holds", convoke::inspect_verb},
     {"explain", "Explain the id of an error message", convoke::explain_verb},

@@ -107,9 +107,8 @@ Json report_json(const TuneReport& report, const TuneOptions& options, const std
 }
 
 void print_report(const TuneReport& report, const std::string& database) {
-  fmt::print("{} kernels tuned, {} were already, {} failed; all kernels {:.3f} ms, before {:.3f} ms: {:.2f}x\n",
-             report.tuned, report.already, report.failed, report.after_ns / 1e6, report.before_ns / 1e6,
-             report.before_ns / report.after_ns);
+  fmt::print("{} kernels tuned, {} were already, {} failed; all kernels {:.3f} ms, before {:.3f} ms\n", report.tuned,
+             report.already, report.failed, report.after_ns / 1e6, report.before_ns / 1e6);
   fmt::print("{}: {}\n", database,
              report.complete ? "all that matters is tuned" : "not all is tuned yet; the same command goes on");
 }

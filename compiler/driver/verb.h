@@ -19,6 +19,7 @@ VerbRun eval_verb(CLI::App& app);
 VerbRun predict_verb(CLI::App& app);
 VerbRun bench_verb(CLI::App& app);
 VerbRun tune_verb(CLI::App& app);
+VerbRun schedules_verb(CLI::App& app);
 VerbRun summary_verb(CLI::App& app);
 VerbRun inspect_verb(CLI::App& app);
 VerbRun explain_verb(CLI::App& app);

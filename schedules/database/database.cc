@@ -174,6 +174,38 @@ double calibrated_ns(const TunedSchedule& schedule) {
   return static_cast<double>(schedule.ns) * schedule.fma_gflops * schedule.threads / static_cast<double>(schedule.n);
 }
 
+void merge(Database& into, const Database& from) {
+  for (const TunedSchedule& schedule : from.schedules) {
+    const TunedSchedule* known = find(into, schedule);
+    if (known == nullptr || calibrated_ns(schedule) < calibrated_ns(*known)) put(into, schedule);
+  }
+}
+
+std::vector<Difference> differences(const Database& before, const Database& after) {
+  std::vector<Difference> found;
+  for (const TunedSchedule& schedule : before.schedules) {
+    const TunedSchedule* other = find(after, schedule);
+    if (other == nullptr || *other != schedule) found.push_back({&schedule, other});
+  }
+  for (const TunedSchedule& schedule : after.schedules) {
+    if (find(before, schedule) == nullptr) found.push_back({nullptr, &schedule});
+  }
+  return found;
+}
+
+std::string describe(const TunedSchedule& schedule) {
+  const Kernel kernel = parse_kernel(schedule.kernel).value();
+  std::string ops, types;
+  for (const Node& node : kernel.body.nodes) {
+    if (node.op != "input") ops += (ops.empty() ? "" : "+") + node.op;
+  }
+  for (ValueId input : kernel.inputs) {
+    const Type& type = kernel.body.type(input);
+    if (type.rank() > 1) types += " " + to_string(type);
+  }
+  return ops + types + " -> " + to_string(kernel.body.type(kernel.body.outputs[0]));
+}
+
 std::string to_string(BatchClass batch) { return kBatchNames[static_cast<size_t>(batch)]; }
 
 }  // namespace convoke

@@ -28,6 +28,7 @@ struct TunedSchedule {
 
   // One schedule each.
   auto identity() const { return std::tie(kernel, batch, cpu); }
+  bool operator==(const TunedSchedule&) const = default;
 };
 
 struct Database {
@@ -54,6 +55,18 @@ const TunedSchedule* find(const Database& database, const TunedSchedule& identit
 // Nanoseconds on a core of 1 GFLOP/s: what makes times of a kernel on machines of one kind comparable, whatever their
 // clock was and however many threads and samples were measured.
 double calibrated_ns(const TunedSchedule& schedule);
+
+// Puts what `from` has into `into`; of two schedules of one identity the one that is faster, calibrated, stays.
+void merge(Database& into, const Database& from);
+
+// What differs, by identity; null: there is none.
+struct Difference {
+  const TunedSchedule *before, *after;
+};
+std::vector<Difference> differences(const Database& before, const Database& after);
+
+// One line for people: "conv2d+relu f32[n,56,56,64] f32[64,64,3,3] -> f32[n,56,56,64]".
+std::string describe(const TunedSchedule& schedule);
 
 std::string to_string(BatchClass batch);  // "1", "2-7", "8+"
 

@@ -150,6 +150,7 @@ class Tuner {
 
   Result<TuneReport> run(const std::regex& pattern) {
     measure_as_planned();
+    if (observer_.interrupted()) return report_;
     std::vector<TuneKernel*> chosen;
     for (TuneKernel& kernel : kernels_) {
       if (is_tuned(kernel) && !options_.again) {
@@ -171,6 +172,7 @@ class Tuner {
         RETURN_IF_ERROR(tune_one(*chosen[k], seconds, static_cast<int>(k), static_cast<int>(chosen.size())));
       }
     }
+    report_.complete &= !observer_.interrupted();
     return report_;
   }
 
@@ -217,6 +219,7 @@ class Tuner {
   }
 
   void fail(const TuneKernel& kernel, const Status& why) {
+    if (observer_.interrupted()) return;  // the children were, too
     ++report_.failed;
     observer_.failed(kernel, why);
   }
@@ -234,10 +237,7 @@ class Tuner {
       show(kernel.name, index, count, gain);
       return Clock::now() < deadline && !observer_.interrupted();
     });
-    if (observer_.interrupted()) {  // what was not searched to the end is tuned again
-      report_.complete = false;
-      return ok_status();
-    }
+    if (observer_.interrupted()) return ok_status();  // what was not searched to the end is tuned again
     const Result<TunedSchedule> proven = tuner.prove(found.best);
     if (!proven.ok()) {
       fail(kernel, proven.status());

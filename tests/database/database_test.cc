@@ -137,6 +137,38 @@ TEST_CASE("lookup: exact, near, default") {
   }
 }
 
+TEST_CASE("merge takes what is new, and of two the faster one: by its share of the machine's peak, a sample") {
+  Database a, b;
+  put(a, tuned(convolution(28), kOne, "here", 1));
+  put(a, tuned(convolution(14), kOne, "here", 1));
+  TunedSchedule other = tuned(convolution(28), kOne, "here", 2);
+  put(b, tuned(convolution(28), kOne, "there", 3));
+  SUBCASE("a machine that was slower when it was measured") { other.ns = 1100, other.fma_gflops = 80; }
+  SUBCASE("more samples") { other.ns = 1900, other.n = 16; }
+  SUBCASE("one thread instead of two") {
+    a.schedules[1].threads = 2;
+    other.ns = 1900;
+  }
+  put(b, other);
+  Database merged = a;
+  merge(merged, b);
+  CHECK(merged.schedules.size() == 3);
+  CHECK(*find(merged, other) == other);
+  const std::vector<Difference> found = differences(a, merged);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].after->ns == other.ns);
+  CHECK(found[1].before == nullptr);
+
+  merge(merged, a);  // the slower one changes nothing
+  CHECK(*find(merged, other) == other);
+  CHECK(differences(merged, merged).empty());
+}
+
+TEST_CASE("a schedule in one line") {
+  CHECK(describe(tuned(convolution(28), kOne, "here", 1)) ==
+        "conv2d f32[n,28,28,16] f32[64,16,3,3] -> f32[n,28,28,64]");
+}
+
 TEST_CASE("defaults are valid for all that lookup finds") {
   const Kernel kernel = convolution(28);
   for (const TemplateChoice& choice : template_choices(kernel, kTarget)) {
