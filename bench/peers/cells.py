@@ -14,7 +14,10 @@ TITLES = {"convoke": "Convoke", "pytorch": "PyTorch eager", "torch_compile": "to
 # The largest difference from PyTorch's float64, relative to the largest value. Beyond it a time does not count.
 LIMITS = {"convoke": 1e-4, "convoke_c": 1e-4}
 PEER_LIMIT = 5e-3  # Winograd in single precision costs MNN up to 3e-3
-TRAINING_LIMIT = 1e-2  # of gradients, as a norm: float32 takes the other side of a relu here and there
+LOSS_LIMIT = 1e-3
+# As a norm over all gradients. float32 takes the other side of a relu here and there, which in deep networks with
+# random weights moves gradients by whole terms: PyTorch's own float32 is 5e-2 off in ResNet-50.
+GRADIENT_LIMIT = 0.15
 
 
 class Bar(NamedTuple):

@@ -22,13 +22,13 @@ def output_difference(y, reference):
     return relative_difference(y.reshape(reference.shape), reference, largest)
 
 
-def training_difference(trainer, reference):
-    """The larger one of the losses' and the first step's gradients' (as a norm over all of them)."""
+def training_differences(trainer, reference):
+    """Of the steps' losses, and of the first step's gradients as a norm over all of them."""
     losses = [trainer.step(float(reference["rate"]))]
     names = [name for name in reference.files if name.startswith("gradient/")]
     gradients = trainer.gradients()
     actual = np.concatenate([sample(gradients[name.removeprefix("gradient/")]) for name in names])
     expected = np.concatenate([reference[name] for name in names])
     losses += [trainer.step(float(reference["rate"])) for _ in reference["losses"][1:]]
-    return max(relative_difference(np.array(losses), reference["losses"], largest),
-               relative_difference(actual, expected, np.linalg.norm))
+    return {"difference": relative_difference(np.array(losses), reference["losses"], largest),
+            "gradient_difference": relative_difference(actual, expected, np.linalg.norm)}

@@ -90,9 +90,11 @@ def worker_command(peer, cell, folders):
 
 def failure(peer, cell, result):
     """Why its time does not count, or None."""
-    limit = cells.TRAINING_LIMIT if cell.training else cells.LIMITS.get(peer, cells.PEER_LIMIT)
+    limit = cells.LOSS_LIMIT if cell.training else cells.LIMITS.get(peer, cells.PEER_LIMIT)
     if not result["difference"] <= limit:
         return f"differs from PyTorch's float64 by {result['difference']:.1e}, allowed {limit:.0e}"
+    if cell.training and not result["gradient_difference"] <= cells.GRADIENT_LIMIT:
+        return f"gradients differ by {result['gradient_difference']:.1e}, allowed {cells.GRADIENT_LIMIT:.0e}"
     if result["threads"] != cell.threads:
         return f"runs with {result['threads']} threads"
     if result["cores"] > MOST_CORES * cell.threads:
@@ -109,7 +111,7 @@ def start(peer, cell, folders):
         return comparing
     comparing.finish()
     worker = Worker(peer, command, cell.threads, folders)
-    worker.ready["difference"] = comparing.ready["difference"]
+    worker.ready |= {key: comparing.ready[key] for key in ("difference", "gradient_difference")}
     return worker
 
 

@@ -3,8 +3,9 @@
     worker.py FRAMEWORK FOLDER CELL_JSON [--compare]
 
 prints a JSON line once it is ready: threads, first_ms (from opening the model to the first result), difference (from
-PyTorch's float64; of training only with --compare, which leaves out dropout), import_bytes. Then, for each line SECONDS
-it reads, a line with the median milliseconds of a call and the cores used; at the end of its input, peak_bytes.
+PyTorch's float64; of training, and then gradient_difference too, only with --compare, which leaves out dropout),
+import_bytes. Then, for each line SECONDS it reads, a line with the median milliseconds of a call and the cores used; at
+the end of its input, peak_bytes.
 """
 import importlib
 import json
@@ -17,7 +18,7 @@ import time
 import numpy as np
 
 from cells import Cell
-from compare import output_difference, training_difference
+from compare import output_difference, training_differences
 
 TIMED_RATE = 1e-6  # so small that many steps on one batch stay finite
 
@@ -47,7 +48,7 @@ def start_training(framework, folder, cell, compare):
     trainer = framework.Trainer(folder, cell, x, labels, dropout=not compare)
     ready = {"threads": trainer.threads}
     if compare:
-        ready["difference"] = training_difference(trainer, np.load(folder / "reference.npz"))
+        ready |= training_differences(trainer, np.load(folder / "reference.npz"))
     else:
         trainer.step(TIMED_RATE)
     return lambda: trainer.step(TIMED_RATE), ready | {"first_ms": milliseconds_since(start)}
