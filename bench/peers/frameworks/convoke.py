@@ -100,10 +100,10 @@ class Trainer:
         session.call(library.update, session.context, ctypes.byref(update), None)
         return self.metrics.loss
 
-    def gradients(self):
-        session, gradients = self.session, {}
-        for i, tensor in enumerate(session.model.parameters[:session.model.parameter_count]):
-            gradient = np.empty(tensor.elems, np.float32)
-            session.call(session.library.field_get, session.context, GRADIENT, i, gradient.ctypes.data, tensor.elems)
-            gradients[tensor.name.decode()] = gradient
-        return gradients
+    def gradient(self, name):
+        session = self.session
+        parameters = session.model.parameters[:session.model.parameter_count]
+        i = next(i for i, tensor in enumerate(parameters) if tensor.name.decode() == name)
+        gradient = np.empty(parameters[i].elems, np.float32)
+        session.call(session.library.field_get, session.context, GRADIENT, i, gradient.ctypes.data, gradient.size)
+        return gradient

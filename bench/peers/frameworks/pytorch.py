@@ -42,5 +42,5 @@ class Trainer:
         self.optimizer.step()
         return loss.item()
 
-    def gradients(self):
-        return {name: parameter.grad.numpy() for name, parameter in self.model.named_parameters()}
+    def gradient(self, name):
+        return self.model.get_parameter(name).grad.numpy()
