@@ -175,9 +175,8 @@ def load_results(path):
     return results
 
 
-def print_cell(name, result):
-    print(f"{name}:", flush=True)
-    for peer, one in result["peers"].items():
+def print_peers(peers):
+    for peer, one in peers.items():
         if "ms" in one:
             print(f"  {peer:14} {one['ms']:10.4f} ms  difference {one['difference']:.1e}  cores {one['cores']:.2f}"
                   f"  others {one['others']:.2f}  peak {one['peak_bytes'] / 2**20:.0f} MiB  "
@@ -186,48 +185,55 @@ def print_cell(name, result):
             print(f"  {peer:14} {one['failure']}", flush=True)
 
 
-def main():
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="NETWORK,…", help="these networks; figures of others stay")
     parser.add_argument("--filter", metavar="REGEX", default="", help="cells whose name, see --list, has it")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} instead of {FULL}")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     parser.add_argument("--convoke", type=pathlib.Path, default=machine.ROOT / "build/release/convoke")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def chosen(arguments, all_cells):
     only = arguments.only.split(",") if arguments.only else None
+    return [cell for cell in all_cells if (only is None or cell.network in only)
+            and re.search(arguments.filter, cell.name)]
 
-    def wanted(cell):
-        return (only is None or cell.network in only) and re.search(arguments.filter, cell.name)
 
-    chosen = [cell for cell in cells.bars() if wanted(cell)]
-    growth = [cell for cell in cells.growth_cells() if wanted(cell)]
+def run(arguments, folders, results):
+    """Yields after each cell that it has put into `results`."""
+    command, effort, begin = arguments.convoke.resolve(), QUICK if arguments.quick else FULL, time.perf_counter()
+    work = [("cells", cell, lambda cell: measure_cell(command, cell, folders, effort))
+            for cell in chosen(arguments, cells.bars())]
+    work += [("growth", cell, lambda cell: measure_growth(command, cell))
+             for cell in chosen(arguments, cells.growth_cells())]
+    for i, (kind, cell, measure) in enumerate(work):
+        print(f"[{i + 1}/{len(work)}, {(time.perf_counter() - begin) / 60:.1f} minutes] {cell.name}"
+              f"{' alone' if kind == 'growth' else ''}", flush=True)
+        try:
+            result = results[kind][cell.name] = measure(cell)
+        except subprocess.CalledProcessError as error:
+            print(f"  not measured: {error.stderr or f'see {folders.logs}'}", flush=True)
+            continue
+        print_peers(result.get("peers", {}))
+        yield
+    print(f"took {(time.perf_counter() - begin) / 60:.1f} minutes")
+
+
+def main():
+    arguments = parse_arguments()
     if arguments.list:
-        print("\n".join(cell.name for cell in chosen))
+        print("\n".join(cell.name for cell in chosen(arguments, cells.bars())))
         return
-    command, folders = arguments.convoke.resolve(), Folders(machine.ROOT / "build" / "peers")
+    folders = Folders(machine.ROOT / "build" / "peers")
     lock = open(folders.work / "lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits: it would disturb, and take the same files
     path = folders.work / "results.json"
-    results = load_results(path)
-    results |= {"versions": machine.versions(), "library_bytes": machine.library_bytes()}
+    results = load_results(path) | {"versions": machine.versions(), "library_bytes": machine.library_bytes()}
     machine.build_native(folders.native)
-    begin = time.perf_counter()
-
-    def save():
+    for _ in run(arguments, folders, results):
         path.write_text(json.dumps(results, indent=1) + "\n")
-
-    for cell in chosen:
-        if not model_path(cell).exists():
-            print(f"{cell.name}: there is no {model_path(cell)}")
-            continue
-        result = results["cells"][cell.name] = measure_cell(command, cell, folders, QUICK if arguments.quick else FULL)
-        print_cell(cell.name, result)
-        save()
-    for cell in growth:
-        if model_path(cell).exists():
-            results["growth"][cell.name] = measure_growth(command, cell)
-    save()
-    print(f"took {(time.perf_counter() - begin) / 60:.1f} minutes; {path}")
 
 
 if __name__ == "__main__":

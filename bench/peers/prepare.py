@@ -27,7 +27,9 @@ def write_weights(cell, path):
         return
     model = networks.randomize(networks.build(cell.network, cell.classes), SEED)
     state = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
-    safetensors.torch.save_file(state, path)
+    part = path.with_suffix(".part")
+    safetensors.torch.save_file(state, part)
+    part.rename(path)
 
 
 def loss_and_gradients(model, x, labels):
