@@ -8,6 +8,7 @@ MOST_TRAINING_MEMORY = 0.5  # of PyTorch's, import and three times the parameter
 MOST_FIRST_MS = {"resnet50": 100}
 MOST_LIBRARY_BYTES = {"lenet": 200 * KIB, "resnet18": 2 * MIB}
 GROWTH_NOISE = 1.03
+LEAST_SPEED_UP = 1.85  # of two threads, of networks and batches that compute more than they read
 
 
 def slower(results):
@@ -37,7 +38,7 @@ def larger(results):
                 yield (f"{name}: {ours / MIB:.0f} MiB beyond import, parameters, gradients and moments; PyTorch "
                        f"{theirs / MIB:.0f} MiB.")
         size, most = measured["compile"]["library_bytes"], MOST_LIBRARY_BYTES.get(measured["cell"]["network"])
-        if most and size > most:
+        if most and size > most and measured["cell"]["threads"] == 1:
             yield f"{name}: the library has {size / KIB:.0f} KiB, more than {most / KIB:.0f}."
 
 
@@ -59,8 +60,18 @@ def steeper(results):
                 yield f"{cell.name}: an image takes {factor:.2f} times what it takes at batch 1."
 
 
+def idler(results):
+    for cell in cells.bars():
+        pair = [results["cells"].get(one.name) for one in (cell._replace(threads=1), cell._replace(threads=2))]
+        if cell.threads == 1 or cell.batch == 1 or cell.network == "lenet" or not all(pair):
+            continue
+        ours = [measured["peers"]["convoke"] for measured in pair]
+        if all(map(counts, ours)) and (speed_up := ours[0]["ms"] / ours[1]["ms"]) < LEAST_SPEED_UP:
+            yield f"{cell.name}: 2 threads are {speed_up:.2f} times as fast; {LEAST_SPEED_UP} is asked for."
+
+
 def where_we_lose(results):
-    found = [line for check in (slower, larger, later, steeper) for line in check(results)]
+    found = [line for check in (slower, larger, later, steeper, idler) for line in check(results)]
     missing = sum(cell.name not in results["cells"] for cell in cells.bars())
     if missing:
         found.append(f"Not measured yet: {missing} of {len(cells.bars())} cells.")
