@@ -78,8 +78,11 @@ std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetS
   std::vector<TemplateChoice> choices;
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!schedule->applies(kernel, target)) continue;
+    const auto fits = [schedule, most = target.vector_registers](const Knobs& knobs) {
+      return schedule->registers == nullptr || schedule->registers(knobs) <= most;
+    };
     choices.push_back(
-        {std::string(schedule->name), schedule->knobs(kernel, target), schedule->defaults(kernel, target)});
+        {std::string(schedule->name), schedule->knobs(kernel, target), schedule->defaults(kernel, target), fits});
   }
   return choices;
 }

@@ -1,6 +1,7 @@
 // Lookup: which template with which knobs runs a kernel.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct TemplateChoice {
   std::string name;
   KnobRanges ranges;
   Knobs defaults;
+  std::function<bool(const Knobs&)> fits;  // the registers that there are
 };
 std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target);  // in the list's order
 

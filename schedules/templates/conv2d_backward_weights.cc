@@ -131,6 +131,10 @@ Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
           {"vectors", tile.vectors}};
 }
 
+int registers(const Knobs& knobs) {
+  return registers_of({.vectors = static_cast<int>(knobs.at("vectors")), .pixels = static_cast<int>(knobs.at("taps"))});
+}
+
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
   const int block = lanes_of(*as_weight_gradient(kernel), target) * static_cast<int>(knobs.at("vectors"));
@@ -232,7 +236,12 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_backward_weights = {
-    "conv2d_backward_weights", applies, knobs, defaults, layouts, build};
+const ScheduleTemplate templates::conv2d_backward_weights = {.name = "conv2d_backward_weights",
+                                                             .applies = applies,
+                                                             .knobs = knobs,
+                                                             .defaults = defaults,
+                                                             .layouts = layouts,
+                                                             .build = build,
+                                                             .registers = registers};
 
 }  // namespace convoke

@@ -154,6 +154,11 @@ Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
           {"vectors", tile.vectors}};
 }
 
+int registers(const Knobs& knobs) {
+  return registers_of(
+      {.vectors = static_cast<int>(knobs.at("vectors")), .pixels = static_cast<int>(knobs.at("pixels"))});
+}
+
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   const Problem problem = *problem_of(kernel);
   PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
@@ -256,6 +261,12 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_direct = {"conv2d_direct", applies, knobs, defaults, layouts, build};
+const ScheduleTemplate templates::conv2d_direct = {.name = "conv2d_direct",
+                                                   .applies = applies,
+                                                   .knobs = knobs,
+                                                   .defaults = defaults,
+                                                   .layouts = layouts,
+                                                   .build = build,
+                                                   .registers = registers};
 
 }  // namespace convoke

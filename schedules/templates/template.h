@@ -30,6 +30,9 @@ struct ScheduleTemplate {
   PreferredLayouts (*layouts)(const Kernel&, const Knobs&, const TargetSpec&);
   // `kernel` has its final layouts here.
   Result<BuiltKernel> (*build)(const Kernel&, const Knobs&, const TargetSpec&);
+  // Registers that the inner loop of these knobs keeps. The tuner tries nothing that needs more than there are. Null:
+  // no knobs need too many.
+  int (*registers)(const Knobs&) = nullptr;
 };
 
 namespace templates {

@@ -11,10 +11,8 @@ namespace {
 constexpr int kMaxVectors = 4;
 constexpr int kHidingAccumulators = 10;  // independent FMAs that hide the latency of one, with some to spare
 
-// Accumulators, the vectors of a step, and a broadcast. A single vector may come from memory again.
 bool fits_registers(const TiledExtent& extent, const Tile& tile, const TargetSpec& target) {
-  const int loaded = tile.vectors > 1 ? tile.vectors : 0;
-  return tile.vectors * tile.pixels + loaded + 1 + extent.other_registers <= target.vector_registers;
+  return registers_of(tile) + extent.other_registers <= target.vector_registers;
 }
 
 // Time of one step of the sum over all tiles, in FMAs. As many ports load as multiply, at the same time: the larger of
@@ -31,6 +29,11 @@ int even_pixels(const TiledExtent& extent, int wanted) {
 }
 
 }  // namespace
+
+int registers_of(const Tile& tile) {
+  const int loaded = tile.vectors > 1 ? tile.vectors : 0;
+  return tile.vectors * tile.pixels + loaded + 1;
+}
 
 int lanes_of_channels(int64_t channels, const TargetSpec& target) {
   int lanes = target.vector_lanes;

@@ -15,6 +15,9 @@ struct Tile {
   int vectors = 1, pixels = 1;
 };
 
+// Accumulators, the vectors of a step, and a broadcast. A single vector may come from memory again.
+int registers_of(const Tile& tile);
+
 // What is to be tiled. Padded: the last block may reach beyond the channels. Exact: it may not (they are another
 // group's).
 enum class Blocks { kPadded, kExact };

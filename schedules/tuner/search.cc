@@ -52,19 +52,20 @@ class Climb {
     for (const TemplateChoice& choice : request_.choices) {
       const auto point = points_.find(choice.name);
       if (point == points_.end() || point->second.ns > kNear * result_.best_ns) continue;
-      for (const auto& [knob, range] : choice.ranges) add_neighbours(point->second.candidate, knob, range, wave);
+      for (const auto& [knob, range] : choice.ranges) add_neighbours(point->second.candidate, knob, choice, wave);
     }
     return wave;
   }
 
-  void add_neighbours(const Candidate& from, const std::string& knob, const std::vector<int64_t>& range,
+  void add_neighbours(const Candidate& from, const std::string& knob, const TemplateChoice& choice,
                       std::vector<Candidate>& wave) {
+    const std::vector<int64_t>& range = choice.ranges.find(knob)->second;
     const int64_t value = from.knobs.find(knob)->second;
     const auto above = std::ranges::upper_bound(range, value), below = std::ranges::lower_bound(range, value);
     const auto move_to = [&](int64_t to) {
       Candidate moved = from;
       moved.knobs[knob] = to;
-      add(moved, wave);
+      if (choice.fits(moved.knobs)) add(moved, wave);
     };
     for (auto at = above; at != range.end() && at - above < kSteps; ++at) move_to(*at);
     for (auto at = below; at != range.begin() && below - at < kSteps;) move_to(*--at);

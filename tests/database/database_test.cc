@@ -173,6 +173,7 @@ TEST_CASE("defaults are valid for all that lookup finds") {
   const Kernel kernel = convolution(28);
   for (const TemplateChoice& choice : template_choices(kernel, kTarget)) {
     CHECK(is_valid(kernel, kTarget, choice.name, choice.defaults));
+    CHECK(choice.fits(choice.defaults));
   }
 }
 

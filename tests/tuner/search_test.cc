@@ -11,8 +11,11 @@ namespace {
 
 const std::vector<int64_t> kEight = {1, 2, 3, 4, 5, 6, 7, 8};
 
+bool all_fit(const Knobs&) { return true; }
+
 std::vector<TemplateChoice> two_templates() {
-  return {{"first", {{"x", kEight}, {"y", kEight}}, {{"x", 1}, {"y", 1}}}, {"second", {{"z", kEight}}, {{"z", 4}}}};
+  return {{"first", {{"x", kEight}, {"y", kEight}}, {{"x", 1}, {"y", 1}}, all_fit},
+          {"second", {{"z", kEight}}, {{"z", 4}}, all_fit}};
 }
 
 SearchRequest request(const std::function<std::optional<double>(const Candidate&)>& time) {
@@ -66,6 +69,14 @@ TEST_CASE("a candidate without a time is out, and is not asked for again") {
   CHECK(result.best.front().knobs.at("y") == 3);
 }
 
+TEST_CASE("what does not fit is not asked for") {
+  SearchRequest small = request(valley);
+  small.choices.resize(1);
+  small.choices[0].fits = [](const Knobs& knobs) { return knobs.at("x") * knobs.at("y") <= 12; };
+  const SearchResult result = hill_climb(small);
+  CHECK(to_string(result.best.front()) == "first x=6 y=2");
+}
+
 TEST_CASE("it ends when it is told to") {
   SearchRequest once = request(valley);
   int waves = 0;
@@ -75,7 +86,7 @@ TEST_CASE("it ends when it is told to") {
 
 TEST_CASE("a default that is no value of its range has neighbours on both sides") {
   SearchRequest between = request(valley);
-  between.choices = {{"second", {{"z", {1, 2, 8}}}, {{"z", 5}}}};
+  between.choices = {{"second", {{"z", {1, 2, 8}}}, {{"z", 5}}, all_fit}};
   CHECK(to_string(hill_climb(between).best.front()) == "second z=2");
 }
 
