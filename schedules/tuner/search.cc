@@ -22,6 +22,7 @@ class Climb {
 
   SearchResult run() {
     std::vector<Candidate> wave = first_wave();
+    if (wave.empty()) wave = next_wave();
     while (!wave.empty() && !request_.is_over()) {
       const std::vector<std::optional<double>> times = request_.measure(wave, result_.best.front());
       for (size_t i = 0; i < wave.size(); ++i) note(wave[i], times[i]);
