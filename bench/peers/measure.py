@@ -1,4 +1,4 @@
-"""Convoke against its peers, in turns within one run (run has the command line's description).
+"""Convoke against its peers, in turns within one run; writes build/peers/results.json and bench/RESULTS.md.
 
 For each cell every framework is started once, in a process of its own, and compared with PyTorch's float64. Then come
 the rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the
@@ -17,6 +17,7 @@ import time
 
 import cells
 import machine
+import report
 from frameworks import convoke
 from process import Worker
 
@@ -234,6 +235,7 @@ def main():
     machine.build_native(folders.native)
     for _ in run(arguments, folders, results):
         path.write_text(json.dumps(results, indent=1) + "\n")
+    report.write(results)
 
 
 if __name__ == "__main__":

@@ -227,12 +227,11 @@ Opening the library or model, weights from files in the page cache, the first in
 """
 
 
-def main():
-    results = json.loads((ROOT / "build" / "peers" / "results.json").read_text())
+def write(results):
     page = ROOT / "bench" / "RESULTS.md"
     page.write_text(render(results, page.parent / "peers" / "plots"))
     print(page)
 
 
 if __name__ == "__main__":
-    main()
+    write(json.loads((ROOT / "build" / "peers" / "results.json").read_text()))
