@@ -62,7 +62,7 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
                         const LookupOptions& options) {
   const std::string& only = options.only;
   if (!only.empty() && find_template(only) == nullptr) return not_found("no schedule template \"" + only + "\"");
-  if (options.tuned != nullptr && only.empty()) {
+  if (options.tuned != nullptr && only.empty() && kernel_key(kernel) == tuning_key(kernel)) {
     if (std::optional<Instance> tuned = find_tuned(kernel, batch, target, options)) return *std::move(tuned);
   }
   for (const ScheduleTemplate* schedule : all_templates()) {

@@ -19,10 +19,10 @@ struct LookupOptions {
 
 // In this order, the first that is valid here; of several, those of `cpu` come first:
 //   exact    a tuned schedule of this kernel and batch class, on whatever CPU
-//   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family
-//   (other
-//            height and width), the nearest in work first
+//   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family,
+//            which differs in height and width alone: the nearest in work first
 //   default  the first template of the list that applies, with its defaults
+// A kernel that has layouts before it is looked up only copies between them: what is tuned is of kernels without.
 Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
                         const LookupOptions& options = {});
 

@@ -28,15 +28,22 @@ Candidate default_candidate(const TuneKernel& kernel, const TargetSpec& target) 
   return candidate_of(lookup(without_layouts(kernel.planned.kernel), batch_class(kernel.n), target).value());
 }
 
+// Only changes the layout of a weight.
+bool is_copy(const Plan& plan, const PlanRow& row) {
+  if (row.buffers.size() != 2) return false;
+  const PlanBuffer &from = plan.buffers[row.buffers[0]], &to = plan.buffers[row.buffers[1]];
+  return from.arena == core::kParameters && from.type == to.type && from.layout != to.layout;
+}
+
 // The buffer's layout; of a packed copy: its source's.
 const Layout& stored_layout(const Plan& plan, int buffer) {
   for (const PlanRow& row : plan.rows) {
-    const bool copies = row.buffers.size() == 2 && row.buffers[1] == buffer;
-    if (copies && plan.buffers[row.buffers[0]].arena == core::kParameters) return plan.buffers[row.buffers[0]].layout;
+    if (is_copy(plan, row) && row.buffers[1] == buffer) return plan.buffers[row.buffers[0]].layout;
   }
   return plan.buffers[buffer].layout;
 }
 
+// A forward kernel's weights are stored as it wishes, and inference packs once: neither costs a step anything.
 WeightStorage storage_of(const Plan& plan, const PlanRow& row) {
   WeightStorage storage{.packed_in_step = row.program == CONVOKE_BACKWARD};
   const size_t inputs = plan.kernels[row.kernel].kernel.inputs.size();
@@ -266,7 +273,7 @@ void add_kernels(const Plan& plan, convoke_program first, convoke_program last, 
   };
   for (size_t k = 0; k < kernels.size(); ++k) known[identity(kernels[k])] = k;
   for (const PlanRow& row : plan.rows) {
-    if (row.program < first || row.program > last) continue;
+    if (row.program < first || row.program > last || is_copy(plan, row)) continue;
     const TuneKernel kernel{
         .name = row.name, .planned = plan.kernels[row.kernel], .storage = storage_of(plan, row), .n = plan.capacity};
     const auto [found, is_new] = known.try_emplace(identity(kernel), kernels.size());

@@ -26,7 +26,7 @@ struct TuneKernel {
 };
 
 // The kernels of one plan behind those already there, merged by key and batch class; rows of the programs
-// `first` … `last`.
+// `first` … `last` that do not only pack weights.
 void add_kernels(const Plan& plan, convoke_program first, convoke_program last, std::vector<TuneKernel>& kernels);
 
 struct TuneOptions {

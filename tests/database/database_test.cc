@@ -130,6 +130,12 @@ TEST_CASE("lookup: exact, near, default") {
     put(database, stale);
     CHECK(look_up(database, kernel, kOne) == Found{Origin::kDefault, default_pixels});
   }
+  SUBCASE("what is looked up with layouts is no kernel of the database") {
+    put(database, tuned(kernel, kOne, "here", 1));
+    Kernel packed = kernel;
+    packed.input_layouts[1] = packed_weights({64, 16, 3, 3}, 16);
+    CHECK(look_up(database, packed, kOne).origin == Origin::kDefault);
+  }
   SUBCASE("a measured time comes with the same kernel alone") {
     put(database, tuned(kernel, kOne, "here", 1));
     CHECK(lookup(kernel, kOne, kTarget, {.tuned = &database}).value().measured.n == 8);
