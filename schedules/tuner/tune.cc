@@ -32,7 +32,7 @@ Candidate default_candidate(const TuneKernel& kernel, const TargetSpec& target) 
 bool is_copy(const Plan& plan, const PlanRow& row) {
   if (row.buffers.size() != 2) return false;
   const PlanBuffer &from = plan.buffers[row.buffers[0]], &to = plan.buffers[row.buffers[1]];
-  return from.arena == core::kParameters && from.type == to.type && from.layout != to.layout;
+  return !from.type.has_batch() && from.type == to.type && from.layout != to.layout;
 }
 
 // The buffer's layout; of a packed copy: its source's.
