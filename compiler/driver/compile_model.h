@@ -21,6 +21,7 @@ struct ModelOptions {
   std::string target = "host";
   // Tuned schedules instead of those built in: a database file; kNoTuned: templates' defaults alone.
   std::string tuned;
+  bool strict = false;   // results rounded as the ops' own sums are: no Winograd convolutions
   int64_t batch = 64;    // capacity: the largest n of a call
   bool training = true;  // forward in training mode, loss, backward, update too
   OptimizerOptions optimizer;

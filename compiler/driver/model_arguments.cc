@@ -65,6 +65,7 @@ void add_compile_arguments(CLI::App& app, ModelArguments& arguments) {
       ->type_name("N");
   app.add_option("--tuned", arguments.tuned, "Tuned schedules instead of those built in; none: templates' defaults")
       ->type_name("FILE");
+  app.add_flag("--strict", arguments.strict, "Round results as the layers' own sums do: no Winograd convolutions");
   app.add_option("--freeze", arguments.freeze, "Layers that are not trained, e.g. 'layer[1-3].*'")->type_name("REGEX");
   app.add_option("--keep", arguments.keep, "Values not to fuse away, so that they can be captured")->type_name("REGEX");
 }
@@ -106,6 +107,7 @@ Result<ModelOptions> resolve(const ModelArguments& arguments, int64_t batch) {
   }
   if (!arguments.target.empty()) options.target = arguments.target;
   options.tuned = arguments.tuned;
+  options.strict = arguments.strict;
   if (!arguments.freeze.empty()) options.freeze = arguments.freeze;
   options.keep = arguments.keep;
   return options;

@@ -18,6 +18,7 @@ struct ModelArguments {
   int64_t batch = 0;  // 0: by the verb
   std::string target;
   std::string tuned;
+  bool strict = false;
   std::vector<std::string> freeze;
   std::string keep;
 };
@@ -26,7 +27,7 @@ struct ModelArguments {
 void add_input_arguments(CLI::App& app, ModelArguments& arguments);
 // MODEL beside them.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
-// --recipe --batch --tuned --freeze --keep beside them.
+// --recipe --batch --tuned --strict --freeze --keep beside them.
 void add_compile_arguments(CLI::App& app, ModelArguments& arguments);
 
 // Command line over recipe over defaults; `batch` where none is said.

@@ -9,6 +9,7 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kMaxDims = 16;  // of a view
+constexpr std::string_view kTransformed = "winograd", kRotated = "rotated";
 
 std::string join(const std::vector<std::string>& parts, char separator) {
   std::string text;
@@ -50,6 +51,35 @@ bool read_axis(std::string_view& text, LayoutAxis& axis) {
   return read_number(text, axis.block) && axis.block > 0;
 }
 
+// "winograd4:" or "winograd4rotated:", perhaps.
+bool read_transform(std::string_view& text, KernelTransform& transform) {
+  if (!text.starts_with(kTransformed)) return true;
+  text.remove_prefix(kTransformed.size());
+  if (!read_number(text, transform.tile) || transform.tile == 0) return false;
+  transform.rotated = text.starts_with(kRotated);
+  if (transform.rotated) text.remove_prefix(kRotated.size());
+  return accept(text, ':');
+}
+
+std::string to_string(const KernelTransform& transform) {
+  if (transform.tile == 0) return "";
+  return std::string(kTransformed) + std::to_string(transform.tile) + (transform.rotated ? std::string(kRotated) : "") +
+         ":";
+}
+
+// There are transforms to 4 and to 6 points.
+Status check_transform(const Type& type, const Layout& layout) {
+  const auto fits = [&](int64_t kernel) {
+    const int64_t tile = layout.transform.tile;
+    return kernel > 1 && tile > 1 && (tile == 5 - kernel || tile == 7 - kernel);
+  };
+  if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2]) || !fits(type.dims[3]) ||
+      (!layout.view.empty() && layout.view != type.dims)) {
+    return invalid_argument("there is no layout " + to_string(layout) + " of " + to_string(type));
+  }
+  return ok_status();
+}
+
 }  // namespace
 
 std::string to_string(const Layout& layout) {
@@ -57,13 +87,14 @@ std::string to_string(const Layout& layout) {
   std::vector<std::string> view, axes;
   for (int64_t dim : layout.view) view.push_back(std::to_string(dim));
   for (const LayoutAxis& axis : layout.axes) axes.push_back(to_string(axis));
-  return (view.empty() ? "" : "(" + join(view, ',') + ")") + join(axes, '.');
+  return to_string(layout.transform) + (view.empty() ? "" : "(" + join(view, ',') + ")") + join(axes, '.');
 }
 
 Result<Layout> parse_layout(std::string_view text) {
   Layout layout;
   if (text == "plain") return layout;
   const Status malformed = invalid_argument("\"" + std::string(text) + "\" is no layout");
+  if (!read_transform(text, layout.transform)) return malformed;
   if (accept(text, '(')) {
     do {
       int64_t dim = 0;
@@ -82,17 +113,22 @@ Result<Layout> parse_layout(std::string_view text) {
 }
 
 std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
-  if (!layout.view.empty()) return layout.view;
-  return {type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end()};
+  std::vector<int64_t> dims = layout.view;
+  if (dims.empty()) dims.assign(type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end());
+  if (layout.transformed()) {
+    for (size_t d = 2; d < dims.size(); ++d) dims[d] += layout.transform.tile - 1;
+  }
+  return dims;
 }
 
 Status check_layout(const Type& type, const Layout& layout) {
   if (layout.plain()) return ok_status();
+  if (layout.transformed()) RETURN_IF_ERROR(check_transform(type, layout));
   const std::string where = "layout " + to_string(layout) + " of " + to_string(type) + ": ";
   const std::vector<int64_t> view = view_dims(type, layout);
   const std::optional<int64_t> elems = checked_product(view);
   if (!elems) return invalid_argument(where + "is too large");
-  if (*elems != type.elems()) {
+  if (!layout.transformed() && *elems != type.elems()) {
     return invalid_argument(where + "its view has " + std::to_string(*elems) + " elements, expected " +
                             std::to_string(type.elems()));
   }
@@ -136,6 +172,11 @@ int64_t storage_elems(const Type& type, const Layout& layout) {
   int64_t count = 1;
   for (int64_t dim : storage_dims(type, layout)) count *= dim == kBatch ? 1 : dim;
   return count;
+}
+
+Layout untransformed(Layout layout) {
+  layout.transform = {};
+  return layout;
 }
 
 Layout packed_weights(std::vector<int64_t> view, int64_t block) {

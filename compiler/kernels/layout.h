@@ -2,6 +2,10 @@
 // the logical dimensions (`view`, e.g. a linear weight [120,400] read as [120,16,5,5]) and orders them as axes,
 // outermost first; a dimension may be blocked: its outer part (index / block) and inner part (index % block) are two
 // axes. The last block is padded with zeros.
+//
+// A convolution's weight may lie transformed: F(m×m, k×k) of Winograd makes each kernel one of (m+k−1)×(m+k−1) numbers
+// (schedules/templates/winograd.h), which the layout orders as it would a kernel of that size. Only packed copies lie
+// so: parameters stay what they are.
 #pragma once
 
 #include <string>
@@ -21,25 +25,38 @@ struct LayoutAxis {
   bool operator==(const LayoutAxis&) const = default;
 };
 
+struct KernelTransform {
+  int64_t tile = 0;      // outputs m of F(m×m, k×k); 0: not transformed
+  bool rotated = false;  // the kernel is turned by 180° first, as data gradients want it
+  bool operator==(const KernelTransform&) const = default;
+};
+
 struct Layout {
-  std::vector<int64_t> view;     // empty: the type's dims
-  std::vector<LayoutAxis> axes;  // empty: plain
+  std::vector<int64_t> view;       // empty: the type's dims
+  std::vector<LayoutAxis> axes;    // empty: plain
+  KernelTransform transform = {};  // of an OIHW weight; the view then has the sizes before it, axes are not empty
   bool plain() const { return axes.empty(); }
+  bool transformed() const { return transform.tile != 0; }
   bool operator==(const Layout&) const = default;
 };
 
-std::string to_string(const Layout&);  // "plain", or "(120,16,5,5)0/16.2.3.1.0%16": the text form of a kernel's key
+// "plain", "(120,16,5,5)0/16.2.3.1.0%16", "winograd4:0/16.2.3.1.0%16", "winograd4rotated:1/16.2.3.0.1%16": the text
+// form of a kernel's key.
+std::string to_string(const Layout&);
 Result<Layout> parse_layout(std::string_view text);
 
 // Extents in memory, outermost first; of a type with a batch: kBatch first, then the rest (a batch is never blocked).
 std::vector<int64_t> storage_dims(const Type& type, const Layout& layout);
 int64_t storage_elems(const Type& type, const Layout& layout);  // without the batch
 
-std::vector<int64_t> view_dims(const Type& type, const Layout& layout);  // without the batch
+std::vector<int64_t> view_dims(const Type& type, const Layout& layout);  // without the batch, transformed
 
 // Does the layout give each element of the type one place? Its view must regroup the type's elements, each dimension be
 // one whole axis, or one outer and one inner axis of the same block.
 Status check_layout(const Type& type, const Layout& layout);
+
+// The same order of the weight itself.
+Layout untransformed(Layout layout);
 
 // The packed weight layout of convolutions and linears: [co/block][ky][kx][ci][co%block] of an OIHW view.
 Layout packed_weights(std::vector<int64_t> view, int64_t block);

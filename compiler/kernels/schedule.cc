@@ -43,7 +43,7 @@ void lay_out_prepared(ScheduledGraph& scheduled) {
     for (size_t i = 0; i < call.inputs.size(); ++i) {
       const ValueId value = call.inputs[i];
       if (call.phase == Phase::kPrepare || !is_prepared(*scheduled.graph, value)) continue;
-      if (scheduled.layouts[value].plain()) scheduled.layouts[value] = call.instance.layouts.inputs[i];
+      if (scheduled.layouts[value].plain()) scheduled.layouts[value] = untransformed(call.instance.layouts.inputs[i]);
     }
   }
 }
@@ -102,7 +102,7 @@ LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled) {
     for (size_t i = 0; i < call.inputs.size(); ++i) {
       const Layout& wish = call.instance.layouts.inputs[i];
       if (wish.plain() || !is_parameter(*scheduled.graph, call.inputs[i])) continue;
-      layouts.emplace(scheduled.name(call.inputs[i]), wish);
+      layouts.emplace(scheduled.name(call.inputs[i]), untransformed(wish));
     }
   }
   return layouts;

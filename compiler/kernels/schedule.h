@@ -47,15 +47,15 @@ struct ScheduledGraph {
 // Partition and lookup; layouts are still plain. Errors name the kernel.
 Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep = {});
 
-// What the forward kernels would like their parameters to be stored as: the first wish counts.
+// What the forward kernels would like their parameters to be stored as, untransformed: the first wish counts.
 LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);
 
 // Copies a weight from one layout to another.
 Kernel pack_kernel(const Type& type, const Layout& from, const Layout& to);
 
 // Parameters as `parameters` says, their gradients likewise (state "<parameter>.grad"); values made in kPrepare as
-// their first reader wishes; everything else plain. A reader that wishes for another layout gets a packed copy, made
-// once.
+// their first reader wishes, but not transformed; everything else plain. A reader that wishes for another layout gets a
+// packed copy, made once.
 Status assign_layouts(ScheduledGraph& scheduled, const LayoutMap& parameters, const Lookup& lookup);
 
 }  // namespace convoke

@@ -25,6 +25,10 @@ double distance(const Kernel& kernel, const std::string& key) {
                             static_cast<double>(there.ns_per_sample + there.ns_per_call + 1)));
 }
 
+bool is_allowed(const ScheduleTemplate& schedule, const LookupOptions& options) {
+  return !options.strict || schedule.relative_error == nullptr;
+}
+
 // Valid or not.
 std::vector<Match> matches(const Kernel& kernel, BatchClass batch, const LookupOptions& options) {
   const std::string key = tuning_key(kernel), family = kernel_family(key);
@@ -48,6 +52,7 @@ std::optional<Instance> find_tuned(const Kernel& kernel, BatchClass batch, const
   for (const Match& match : matches(kernel, batch, options)) {
     const TunedSchedule& tuned = *match.schedule;
     if (!is_valid(kernel, target, tuned.template_name, tuned.knobs)) continue;
+    if (!is_allowed(*find_template(tuned.template_name), options)) continue;
     Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
     instance.origin = match.origin;
     if (match.same_kernel) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
@@ -67,8 +72,10 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
   }
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!only.empty() && schedule->name != only) continue;
-    if (!schedule->applies(kernel, target)) continue;
-    return make_instance(kernel, target, std::string(schedule->name), schedule->defaults(kernel, target));
+    if (!schedule->applies(kernel, target) || !is_allowed(*schedule, options)) continue;
+    std::optional<Knobs> knobs = schedule->defaults(kernel, target);
+    if (schedule->choose != nullptr && only.empty()) knobs = schedule->choose(kernel, batch, target);
+    if (knobs) return make_instance(kernel, target, std::string(schedule->name), *knobs);
   }
   return invalid_argument("no schedule template" + (only.empty() ? "" : " \"" + only + "\"") + " applies to " +
                           kernel_key(kernel));

@@ -15,13 +15,14 @@ struct LookupOptions {
   std::string only;                 // forces a template
   const Database* tuned = nullptr;  // null: defaults alone
   std::string cpu;                  // whose tuned schedules come first
+  bool strict = false;              // sums in the op's own order of terms: no template with a relative_error
 };
 
 // In this order, the first that is valid here; of several, those of `cpu` come first:
 //   exact    a tuned schedule of this kernel and batch class, on whatever CPU
 //   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family,
 //            which differs in height and width alone: the nearest in work first
-//   default  the first template of the list that applies, with its defaults
+//   default  the first template of the list that applies and pays, with its defaults for the batch class
 // A kernel that has layouts before it is looked up only copies between them: what is tuned is of kernels without.
 Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
                         const LookupOptions& options = {});

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "compiler/ops/lower/lower.h"
+#include "schedules/templates/winograd.h"
 
 namespace convoke {
 
@@ -53,7 +54,7 @@ void pin(Param param, const std::vector<int64_t>& extents) {
 // Logical coordinates (outermost first, without the batch) to coordinates in memory (likewise).
 std::vector<Expr> to_memory(const Type& type, const Layout& layout, const std::vector<Expr>& at) {
   if (layout.plain()) return at;
-  const std::vector<Expr> view = regroup(sample_dims(type), at, view_dims(type, layout));
+  const std::vector<Expr> view = layout.transformed() ? at : regroup(sample_dims(type), at, view_dims(type, layout));
   std::vector<Expr> memory;
   for (const LayoutAxis& axis : layout.axes) {
     const Expr& index = view[static_cast<size_t>(axis.dim)];
@@ -89,7 +90,7 @@ LogicalPlace from_memory(const Type& type, const Layout& layout, const std::vect
     place.inside = place.inside.defined() ? place.inside && within : within;
     view[d] = min(view[d], static_cast<int>(dims[d]) - 1);
   }
-  place.at = regroup(dims, view, sample_dims(type));
+  place.at = layout.transformed() ? view : regroup(dims, view, sample_dims(type));
   return place;
 }
 
@@ -135,7 +136,8 @@ Func output_func(const Body& body, const std::vector<ValueId>& outputs, const La
   if (type.has_batch()) at.push_back(vars.back());
   std::vector<Expr> elements;
   for (ValueId output : outputs) {
-    const Expr value = body.values[output](at);
+    const Func& whole = body.values[output];
+    const Expr value = layout.transformed() ? winograd_weights(whole, type, layout.transform)(at) : whole(at);
     elements.push_back(place.inside.defined() ? select(place.inside, value, Halide::cast(value.type(), 0)) : value);
   }
   Func func("output");

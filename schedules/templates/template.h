@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,12 @@ struct ScheduleTemplate {
   // Registers that the inner loop of these knobs keeps. The tuner tries nothing that needs more than there are. Null:
   // no knobs need too many.
   int (*registers)(const Knobs&) = nullptr;
+  // The knobs for a batch class where nothing is tuned; nothing where a template behind this one is faster. Null: the
+  // defaults for all.
+  std::optional<Knobs> (*choose)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
+  // How many times the rounding error of the op's own sums its results may have. Null: these are its sums; with
+  // --strict only such templates are used.
+  double (*relative_error)(const Kernel&, const Knobs&) = nullptr;
 };
 
 namespace templates {

@@ -7,7 +7,7 @@
 
 namespace convoke {
 
-using Halide::Expr;
+using Halide::Expr, Halide::Func, Halide::Var;
 
 namespace {
 
@@ -77,5 +77,23 @@ Exprs winograd_output(const Exprs& products, int outputs) {
 Exprs winograd_kernel(const Exprs& w, int points) { return scaled(winograd_output_gradient(w, points)); }
 
 Exprs winograd_kernel_gradient(const Exprs& sums, int taps) { return winograd_output(scaled(sums), taps); }
+
+Func winograd_weights(const Func& weight, const Type& type, const KernelTransform& transform) {
+  const int width = static_cast<int>(type.dims[3]), height = static_cast<int>(type.dims[2]);
+  const int tile = static_cast<int>(transform.tile);
+  Var i("i"), j("j"), ci("ci"), co("co");
+  Exprs rows;
+  for (int y = 0; y < height; ++y) {
+    Exprs row;
+    for (int x = 0; x < width; ++x) {
+      const Expr tap = transform.rotated ? weight(width - 1 - x, height - 1 - y, ci, co) : weight(x, y, ci, co);
+      row.push_back(Halide::cast<double>(tap));
+    }
+    rows.push_back(mux(i, winograd_kernel(row, width + tile - 1)));
+  }
+  Func transformed("winograd_weights");
+  transformed(i, j, ci, co) = Halide::cast<float>(mux(j, winograd_kernel(rows, height + tile - 1)));
+  return transformed;
+}
 
 }  // namespace convoke

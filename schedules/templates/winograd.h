@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "Halide.h"
+#include "compiler/kernels/layout.h"
 
 namespace convoke {
 
@@ -22,5 +23,9 @@ Exprs winograd_kernel(const Exprs& w, int points);            // G w: r → n
 Exprs winograd_output(const Exprs& products, int outputs);    // Aᵀ p: n → m
 Exprs winograd_output_gradient(const Exprs& dy, int points);  // A dy: m → n
 Exprs winograd_kernel_gradient(const Exprs& sums, int taps);  // Gᵀ s: n → r
+
+// G w Gᵀ of every kernel of a weight (kx, ky, ci, co) of type f32[co,ci,ky,kx], computed in double: (i, j, ci, co) with
+// i along x.
+Halide::Func winograd_weights(const Halide::Func& weight, const Type& type, const KernelTransform& transform);
 
 }  // namespace convoke

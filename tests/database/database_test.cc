@@ -12,11 +12,12 @@ namespace {
 
 const TargetSpec kTarget = find_target("x86-64-avx2").value();
 
+// Dilated: conv2d_direct is the first template that applies.
 Kernel convolution(int64_t size, int64_t channels = 64) {
   return single_op_kernel("conv2d",
                           {{"stride", std::vector<int64_t>{1, 1}},
-                           {"padding", std::vector<int64_t>{1, 1, 1, 1}},
-                           {"dilation", std::vector<int64_t>{1, 1}},
+                           {"padding", std::vector<int64_t>{2, 2, 2, 2}},
+                           {"dilation", std::vector<int64_t>{2, 2}},
                            {"groups", int64_t{1}}},
                           {f32({kBatch, size, size, 16}), f32({channels, 16, 3, 3})});
 }

@@ -14,7 +14,8 @@ using Dims = std::vector<int64_t>;
 
 TEST_CASE("a layout reads back as it was printed") {
   CHECK(to_string(packed_weights({120, 16, 5, 5}, 16)) == "(120,16,5,5)0/16.2.3.1.0%16");
-  for (const char* text : {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0"}) {
+  for (const char* text : {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0",
+                           "winograd4:0/16.2.3.1.0%16", "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE(layout.ok());
@@ -24,10 +25,34 @@ TEST_CASE("a layout reads back as it was printed") {
 }
 
 TEST_CASE("what is no layout") {
-  for (const char* text :
-       {"",          "x",     "plain ", "(",  "(1",    "(1,2",        "(1,2)", "()0",
-        "(2,)0",     "(2,3)", "0.",     ".0", "0/",    "0/0",         "0%-4",  "-1",
-        "(-2,3)0.1", "(0)0",  "0 ",     " 0", "0/4/4", "99999999999", "0,1",   "(99999999999999999999)0"}) {
+  for (const char* text : {"",
+                           "x",
+                           "plain ",
+                           "(",
+                           "(1",
+                           "(1,2",
+                           "(1,2)",
+                           "()0",
+                           "(2,)0",
+                           "(2,3)",
+                           "0.",
+                           ".0",
+                           "0/",
+                           "0/0",
+                           "0%-4",
+                           "-1",
+                           "(-2,3)0.1",
+                           "(0)0",
+                           "0 ",
+                           " 0",
+                           "0/4/4",
+                           "99999999999",
+                           "0,1",
+                           "(99999999999999999999)0",
+                           "winograd0:0.1.2.3",
+                           "winograd:0.1.2.3",
+                           "winograd4:",
+                           "winograd4rotate:0.1.2.3"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE_FALSE(layout.ok());
@@ -46,6 +71,9 @@ TEST_CASE("extents in memory, with padded last blocks") {
   CHECK(storage_elems(image, {}) == 400);
   CHECK(view_dims(image, {}) == Dims{5, 5, 16});
   CHECK(view_dims(linear, packed_weights({120, 16, 5, 5}, 16)) == Dims{120, 16, 5, 5});
+  const Type weight = f32({6, 4, 3, 3});
+  CHECK(storage_dims(weight, parse_layout("winograd4:0/4.2.3.1.0%4").value()) == Dims{2, 6, 6, 4, 4});
+  CHECK(view_dims(weight, parse_layout("winograd2rotated:1.2.3.0").value()) == Dims{6, 4, 4, 4});
   CHECK(storage_dims(f32({}), {}).empty());
   CHECK(storage_elems(f32({}), {}) == 1);
 }
@@ -60,6 +88,15 @@ TEST_CASE("which layouts fit which types") {
   auto why = [&](const Type& type, const char* text) {
     return check_layout(type, parse_layout(text).value()).message();
   };
+  const Type weight = f32({6, 4, 3, 3});
+  for (const char* text : {"winograd4:0.1.2.3", "winograd2:0/4.2.3.1.0%4", "winograd4rotated:(6,4,3,3)1.2.3.0"}) {
+    INFO(text);
+    CHECK(check_layout(weight, parse_layout(text).value()).ok());
+  }
+  CHECK(why(weight, "winograd3:0.1.2.3") == "there is no layout winograd3:0.1.2.3 of f32[6,4,3,3]");
+  CHECK(why(weight, "winograd4:(24,1,3,3)0.1.2.3") == "there is no layout winograd4:(24,1,3,3)0.1.2.3 of f32[6,4,3,3]");
+  CHECK(why(linear, "winograd4:0.1") == "there is no layout winograd4:0.1 of f32[12,18]");
+  CHECK(why(weight, "winograd4:0.1.2") == "layout winograd4:0.1.2 of f32[6,4,3,3]: dimension 3 is not covered once");
   CHECK(why(linear, "0") == "layout 0 of f32[12,18]: dimension 1 is not covered once");
   CHECK(why(linear, "0.1.1") == "layout 0.1.1 of f32[12,18]: dimension 1 is not covered once");
   CHECK(why(linear, "0.1.2") == "layout 0.1.2 of f32[12,18]: there is no dimension 2");

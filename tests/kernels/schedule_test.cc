@@ -133,6 +133,25 @@ output %a
         "forward a: x folded (6,3,1,1)0/8.2.3.1.0%8 -> a\n");
 }
 
+TEST_CASE("a weight that a reader wishes transformed is stored in the same order, and packed from there") {
+  const Graph graph = read(R"(graph g
+%x = input() : f32[n,4,4,3]
+%w = parameter() : f32[6,3,3,3]
+%a = conv2d(%x, %w) {dilation=[1,1], groups=1, padding=[1,1,1,1], stride=[1,1]} : f32[n,4,4,6]
+output %a
+)");
+  const auto wish = [](const Kernel& kernel) -> Result<Instance> {
+    ASSIGN_OR_RETURN(Instance instance, wish_packed_weights(kernel));
+    if (kernel.anchor != kNoAnchor) instance.layouts.inputs[1].transform = {.tile = 4};
+    return instance;
+  };
+  const LayoutMap stored = preferred_parameter_layouts(schedule(graph, wish).value());
+  CHECK(to_string(stored.at("w")) == "(6,3,3,3)0/8.2.3.1.0%8");
+  CHECK(text_of(assigned(graph, wish, &stored)) ==
+        "prepare w.packed0: w (6,3,3,3)0/8.2.3.1.0%8 -> w.packed0 winograd4:(6,3,3,3)0/8.2.3.1.0%8\n"
+        "forward a: x w.packed0 winograd4:(6,3,3,3)0/8.2.3.1.0%8 -> a\n");
+}
+
 TEST_CASE("a failing lookup is an error that names the kernel") {
   const Graph graph = read(kTwoConvolutions);
   auto refuse = [](const Kernel& kernel) -> Result<Instance> {

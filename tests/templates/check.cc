@@ -33,15 +33,21 @@ Halide::Buffer<> garbage(const Type& type, const Layout& layout, int64_t batch) 
   return buffer;
 }
 
+// A compiled kernel, and how many times the error of the op's own sums it may have.
+struct Compiled {
+  Halide::Callable callable;
+  double relative_error;
+};
+
 std::string compare(const Case& test_case, const Kernel& kernel, int output, const Tensor& expected,
-                    const Halide::Buffer<>& found) {
+                    const Halide::Buffer<>& found, double relative_error) {
   const Type& type = test_case.results[static_cast<size_t>(output)];
   const Layout& layout = kernel.output_layouts[static_cast<size_t>(output)];
   Tensor storage(to_storage(type, layout, expected).dims);
   storage.data = to_values(found);
   const FromStorage result = from_storage(type, layout, storage);
   if (!result.padding_is_zero) return "padding is not zero";
-  const double allowed = tolerance(test_case, expected);
+  const double allowed = relative_error * tolerance(test_case, expected);
   const std::string difference = first_difference(expected, result.logical.data, allowed);
   if (difference.empty()) return "";
   double largest = 0;
@@ -54,7 +60,7 @@ std::string compare(const Case& test_case, const Kernel& kernel, int output, con
 enum class Memory { kApart, kInPlace };
 
 // Runs the compiled kernel; with kInPlace each output replaces the first operand that may be replaced.
-std::string run(const Halide::Callable& callable, const Case& test_case, const Kernel& kernel, Memory memory) {
+std::string run(const Compiled& compiled, const Case& test_case, const Kernel& kernel, Memory memory) {
   const std::vector<Tensor> inputs = make_inputs(test_case);
   const std::vector<Tensor> expected = run_reference(test_case, inputs);
   std::vector<Halide::Buffer<>> buffers;
@@ -71,10 +77,10 @@ std::string run(const Halide::Callable& callable, const Case& test_case, const K
       break;
     }
   }
-  if (call(callable, buffers) != 0) return fmt::format("n={}: the call failed", test_case.batch);
+  if (call(compiled.callable, buffers) != 0) return fmt::format("n={}: the call failed", test_case.batch);
   for (size_t o = 0; o < expected.size(); ++o) {
-    const std::string difference =
-        compare(test_case, kernel, static_cast<int>(o), expected[o], buffers[inputs.size() + o]);
+    const std::string difference = compare(test_case, kernel, static_cast<int>(o), expected[o],
+                                           buffers[inputs.size() + o], compiled.relative_error);
     if (!difference.empty()) {
       return fmt::format("n={}{} result {}: {}", test_case.batch, memory == Memory::kInPlace ? " in place" : "", o,
                          difference);
@@ -94,16 +100,18 @@ Kernel make_kernel(const Case& test_case, const ScheduleTemplate& schedule, cons
 
 std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTemplate& schedule,
                          const TargetSpec& target, Flags flags) {
-  Result<BuiltKernel> built = schedule.build(kernel, schedule.defaults(kernel, target), target);
+  const Knobs knobs = schedule.defaults(kernel, target);
+  Result<BuiltKernel> built = schedule.build(kernel, knobs, target);
   if (!built.ok()) return built.status().message();
   std::string halide_target = target.halide_target;
   if (flags == Flags::kRelease) halide_target += kReleaseFeatures;
-  const Halide::Callable callable =
-      built->pipeline.compile_to_callable(built->arguments, Halide::Target(halide_target));
-  std::string difference = run(callable, test_case, kernel, Memory::kApart);
-  if (difference.empty()) difference = run(callable, test_case, kernel, Memory::kInPlace);
+  const Compiled compiled = {
+      .callable = built->pipeline.compile_to_callable(built->arguments, Halide::Target(halide_target)),
+      .relative_error = schedule.relative_error == nullptr ? 1 : schedule.relative_error(kernel, knobs)};
+  std::string difference = run(compiled, test_case, kernel, Memory::kApart);
+  if (difference.empty()) difference = run(compiled, test_case, kernel, Memory::kInPlace);
   test_case.batch = test_case.batch == 1 ? 3 : 1;
-  if (difference.empty()) difference = run(callable, test_case, kernel, Memory::kApart);
+  if (difference.empty()) difference = run(compiled, test_case, kernel, Memory::kApart);
   return difference;
 }
 

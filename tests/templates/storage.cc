@@ -31,9 +31,48 @@ int64_t place(const Type& type, const Layout& layout, int64_t index) {
   return offset;
 }
 
+// G of F(m, r): row j is 1, a_j, … a_j^{r−1} over N_j = Π_{l≠j} (a_j − a_l) of the finite points, the last row the
+// coefficient of the highest power.
+std::vector<std::vector<double>> kernel_transform(int64_t points, int64_t taps) {
+  const std::vector<double> finite = points == 4 ? std::vector<double>{0, 1, -1} : std::vector<double>{0, 1, -1, 2, -2};
+  std::vector<std::vector<double>> rows;
+  for (double a : finite) {
+    double power = 1;
+    for (double other : finite) power /= other == a ? 1 : a - other;
+    std::vector<double>& row = rows.emplace_back();
+    for (int64_t k = 0; k < taps; ++k, power *= a) row.push_back(power);
+  }
+  rows.emplace_back(static_cast<size_t>(taps)).back() = 1;
+  return rows;
+}
+
+// G w Gᵀ of each kernel of an OIHW weight, of type `transformed`.
+Tensor transform_kernels(const Tensor& weight, const Type& transformed, bool rotated) {
+  Tensor result(transformed.dims);
+  const int64_t points_y = result.dim(2), points_x = result.dim(3), taps_y = weight.dim(2), taps_x = weight.dim(3);
+  const auto gy = kernel_transform(points_y, taps_y), gx = kernel_transform(points_x, taps_x);
+  for (int64_t i = 0; i < result.elems(); ++i) {
+    const int64_t x = i % points_x, y = i / points_x % points_y, kernel = i / (points_x * points_y);
+    double sum = 0;
+    for (int64_t tap = 0; tap < taps_x * taps_y; ++tap) {
+      const int64_t from = rotated ? taps_x * taps_y - 1 - tap : tap;
+      sum += gy[static_cast<size_t>(y)][static_cast<size_t>(tap / taps_x)] *
+             gx[static_cast<size_t>(x)][static_cast<size_t>(tap % taps_x)] *
+             weight.data[static_cast<size_t>(kernel * taps_x * taps_y + from)];
+    }
+    result.data[static_cast<size_t>(i)] = sum;
+  }
+  return result;
+}
+
 }  // namespace
 
 Tensor to_storage(const Type& type, const Layout& layout, const Tensor& logical) {
+  if (layout.transformed()) {
+    const Type transformed = f32(view_dims(type, layout));
+    return to_storage(transformed, {.view = {}, .axes = layout.axes},
+                      transform_kernels(logical, transformed, layout.transform.rotated));
+  }
   const int64_t batch = type.has_batch() ? logical.dim(0) : 1, elems = type.elems();
   const int64_t stored = storage_elems(type, layout);
   Tensor storage(storage_extents(type, layout, batch));

@@ -1,0 +1,258 @@
+// conv2d_winograd: convolutions of stride 1 and their data gradients by minimal filtering F(m×m, k×k) (winograd.h),
+// m = 4 or 2: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the (m+k−1)² points a matrix product over
+// channels. A data gradient is the convolution of the output gradient with the rotated kernel.
+//
+// A task is a block of tx × ty tiles of `images` images and a share of what is made (`tasks` shares or a few more). It
+// transforms its input, makes the products point by point, in register tiles of `tiles` tiles × `vectors` of channels,
+// and transforms them back with the elementwise work behind it; in between both lie in scratch that stays in the L2
+// cache. The weight comes transformed.
+#include "schedules/templates/body.h"
+#include "schedules/templates/tile.h"
+#include "schedules/templates/winograd.h"
+#include "schedules/templates/winograd_form.h"
+
+namespace convoke {
+namespace {
+
+using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var;
+
+bool applies(const Kernel& kernel, const TargetSpec&) {
+  return winograd_problem(kernel) && anchor_input(kernel, 1) >= 0 && has_one_output_shape(kernel);
+}
+
+KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
+  return winograd_knobs(*winograd_problem(kernel), target);
+}
+
+Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+  return cheapest_winograd_knobs(*winograd_problem(kernel), BatchClass::kMany, target);
+}
+
+std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  const WinogradProblem problem = *winograd_problem(kernel);
+  const Knobs knobs = cheapest_winograd_knobs(problem, batch, target);
+  return winograd_pays(problem, knobs, batch, target) ? std::optional(knobs) : std::nullopt;
+}
+
+// Sums, vectors of the weight and a broadcast of the input.
+int registers(const Knobs& knobs) {
+  const int64_t tiles = knobs.at("tiles"), vectors = knobs.at("vectors");
+  return static_cast<int>(tiles * vectors + vectors + 1);
+}
+
+// Rounding errors of independent terms add as squares: row i of A weighs those of point j, whose transforms make
+// factors of √Σ B² and √Σ G². Σ_j A²_ij·ΣB²_j·ΣG²_j over k terms, of the worst row; the square of its root for two
+// dimensions.
+double relative_error(const Kernel& kernel, const Knobs& knobs) {
+  const int k = winograd_problem(kernel)->kernel;
+  if (k == 5) return 4;
+  return knobs.at("tile") == 4 ? 10.5 : 1;
+}
+
+// [made/block][j][i][summed][made%block] of the transformed weight.
+PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  const WinogradProblem problem = *winograd_problem(kernel);
+  PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
+  const int weight = anchor_input(kernel, 1);
+  const WinogradForm form = winograd_form(problem, knobs, target);
+  Layout& layout = layouts.inputs[weight];
+  layout = packed_weights(kernel.body.type(kernel.inputs[weight]).dims, form.block());
+  if (!problem.is_forward) {
+    using enum LayoutAxis::Part;
+    layout.axes = {{1, kOuter, form.block()}, {2}, {3}, {0}, {1, kInner, form.block()}};
+  }
+  layout.transform = {.tile = form.tile, .rotated = !problem.is_forward};
+  return layouts;
+}
+
+// i and j are rows and columns of points, at last of pixels. Products are over blocks of tiles: t counts the tiles of
+// block (bx, by, bn).
+struct Stages {
+  Var c{"c"}, i{"i"}, j{"j"}, t{"t"}, bx{"bx"}, by{"by"}, bn{"bn"}, tx{"tx"}, ty{"ty"}, n{"n"};
+  Func columns{"columns"};    // Bᵀ d
+  Func input{"input"};        // V = Bᵀ d B
+  Func sums{"sums"};          // Σ_c U ⊗ V, in registers
+  Func products{"products"};  // the same, of the block
+  Func rows{"rows"};          // Aᵀ M
+  Func pixels{"pixels"};      // Aᵀ M A
+  RDom r;
+};
+
+// Pixel (px, py) of the input of a tile, zero beyond the borders.
+Expr input_pixel(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s,
+                 const Expr& px, const Expr& py) {
+  const Expr tx = s.bx * form.tx + s.t % form.tx, ty = s.by * form.ty + s.t / form.tx % form.ty;
+  const Expr n = min(s.bn * form.images + s.t / (form.tx * form.ty), body.batch - 1);
+  const Expr x = tx * form.tile + px - problem.x.padding, y = ty * form.tile + py - problem.y.padding;
+  const Expr inside = likely(x >= 0 && x < problem.x.source) && likely(y >= 0 && y < problem.y.source);
+  return select(inside,
+                anchor_operand(body, 0)(s.c, clamp(x, 0, problem.x.source - 1), clamp(y, 0, problem.y.source - 1), n),
+                0.0f);
+}
+
+// The weight over (j, i, summed, made), transformed.
+Func transformed_weight(const Body& body, const WinogradProblem& problem, const WinogradForm& form) {
+  const Func& weight = anchor_operand(body, 1);
+  const int input = anchor_input(*body.kernel, 1);
+  Func transformed = weight;
+  if (!body.kernel->input_layouts[static_cast<size_t>(input)].transformed()) {
+    const KernelTransform transform = {.tile = form.tile, .rotated = !problem.is_forward};
+    transformed =
+        winograd_weights(weight, body.kernel->body.type(body.kernel->inputs[static_cast<size_t>(input)]), transform);
+    transformed.compute_root();
+  }
+  return transformed;
+}
+
+Stages make_stages(const Body& body, const WinogradProblem& problem, const WinogradForm& form) {
+  Stages s;
+  s.r = RDom(0, problem.summed, "r");
+  const std::vector<Var> at = {s.c, s.i, s.j, s.t, s.bx, s.by, s.bn};
+  const auto vector = [](int size, auto element) {
+    Exprs elements;
+    for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
+    return elements;
+  };
+  const int n = form.points;
+  s.columns(at) =
+      mux(s.i, winograd_input(vector(n, [&](const Expr& e) { return input_pixel(body, problem, form, s, s.j, e); })));
+  s.input(at) =
+      mux(s.j, winograd_input(vector(n, [&](const Expr& e) { return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn); })));
+  const Func weight = transformed_weight(body, problem, form);
+  const Expr tile = min(s.t, form.block_tiles() - 1);
+  s.sums(at) = 0.0f;
+  s.sums(at) += (problem.is_forward ? weight(s.j, s.i, s.r, s.c) : weight(s.j, s.i, s.c, s.r)) *
+                s.input(s.r, s.i, s.j, tile, s.bx, s.by, s.bn);
+  s.products(at) = s.sums(at);
+  const std::vector<Var> tile_at = {s.c, s.i, s.j, s.tx, s.ty, s.n};
+  const Expr block_tile = s.tx % form.tx + form.tx * (s.ty % form.ty + form.ty * (s.n % form.images));
+  s.rows(tile_at) = mux(s.i, winograd_output(vector(n,
+                                                    [&](const Expr& e) {
+                                                      return s.products(s.c, e, s.j, block_tile, s.tx / form.tx,
+                                                                        s.ty / form.ty, s.n / form.images);
+                                                    }),
+                                             form.tile));
+  s.pixels(tile_at) = mux(
+      s.j, winograd_output(vector(n, [&](const Expr& e) { return s.rows(s.c, s.i, e, s.tx, s.ty, s.n); }), form.tile));
+  return s;
+}
+
+Func result_of(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s) {
+  Var c("c"), x("x"), y("y"), n("n");
+  const int m = form.tile;
+  Expr value = s.pixels(c, y % m, x % m, x / m, y / m, n);
+  if (problem.has_bias) value += anchor_operand(body, 2)(c);
+  Func result("result");
+  result(c, x, y, n) = value;
+  return result;
+}
+
+// Strides of points must not be a multiple of what maps to one set of the L1 cache: channels are padded by a cache line
+// to an odd number of them, tiles to an odd number.
+constexpr int kLine = 16;
+int padded_channels(int channels) { return channels % (2 * kLine) == 0 ? channels + kLine : channels; }
+
+void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
+                    const Var& task) {
+  Var lane("lane"), ty("ty"), n("n");
+  s.input.compute_at(out, task)
+      .bound_extent(s.t, form.block_tiles())
+      .bound_extent(s.bn, 1)
+      .reorder_storage(s.c, s.t, s.i, s.j, s.bx, s.by, s.bn)
+      .align_storage(s.c, padded_channels(problem.summed))
+      .align_storage(s.t, form.block_tiles() | 1)
+      .split(s.c, s.c, lane, form.lanes_in, TailStrategy::RoundUp)
+      .split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp)
+      .split(ty, n, ty, form.ty, TailStrategy::RoundUp)
+      .reorder({lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})
+      .vectorize(lane)
+      .unroll(s.i)
+      .unroll(s.j);
+  s.columns.compute_at(s.input, s.c)
+      .store_in(MemoryType::Stack)
+      .bound_extent(s.c, form.lanes_in)
+      .vectorize(s.c)
+      .unroll(s.i)
+      .unroll(s.j);
+}
+
+void schedule_products(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
+                       const Var& task) {
+  Var lane("lane"), tile("tile");
+  s.products.compute_at(out, task)
+      .bound_extent(s.c, form.channels)
+      .bound_extent(s.bn, 1)
+      .reorder_storage(s.c, s.t, s.i, s.j, s.bx, s.by, s.bn)
+      .align_storage(s.c, padded_channels(form.channels))
+      .align_storage(s.t, ceil_div(form.block_tiles(), form.tiles) * form.tiles | 1)
+      .split(s.c, s.c, lane, form.block(), TailStrategy::RoundUp)
+      .split(s.t, s.t, tile, form.tiles, TailStrategy::RoundUp)
+      .reorder({lane, tile, s.t, s.c, s.i, s.j, s.bx, s.by, s.bn})
+      .vectorize(lane, form.lanes)
+      .unroll(lane)
+      .unroll(tile);
+  s.sums.compute_at(s.products, s.t)
+      .store_in(MemoryType::Register)
+      .bound_extent(s.c, form.block())
+      .bound_extent(s.t, form.tiles)
+      .vectorize(s.c, form.lanes)
+      .unroll(s.c)
+      .unroll(s.t)
+      .update()
+      .reorder({s.c, s.t, s.i, s.j, s.r})
+      .vectorize(s.c, form.lanes)
+      .unroll(s.c)
+      .unroll(s.t)
+      .unroll(s.r, static_cast<int>(largest_divisor(problem.summed, 4)));
+}
+
+Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  const WinogradProblem problem = *winograd_problem(kernel);
+  const WinogradForm form = winograd_form(problem, knobs, target);
+  Body body = make_body(kernel);
+  Stages s = make_stages(body, problem, form);
+  set_anchor(body, {result_of(body, problem, form, s)});
+  std::vector<Func> outputs = make_outputs(body);
+
+  Func& out = outputs[0];
+  const std::vector<Var> at = out.args();
+  const int m = form.tile;
+  Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
+      task("task");
+  out.bound(at[0], 0, problem.made).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
+  out.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
+      .split(c, c, lane, form.lanes, TailStrategy::RoundUp)
+      .split(at[1], xb, x, m * form.tx, tail_of(problem.x.out, m * form.tx))
+      .split(x, x, xi, m, TailStrategy::RoundUp)
+      .split(at[2], yb, y, m * form.ty, tail_of(problem.y.out, m * form.ty))
+      .split(y, y, yi, m, TailStrategy::RoundUp)
+      .split(at[3], nb, n, form.images, form.images == 1 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf)
+      .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
+      .vectorize(lane)
+      .unroll(xi)
+      .unroll(yi)
+      .fuse(xb, yb, task)
+      .fuse(task, nb, task)
+      .fuse(task, cb, task)
+      .parallel(task);
+  schedule_input(s, problem, form, out, task);
+  schedule_products(s, problem, form, out, task);
+  for (Func* stage : {&s.rows, &s.pixels}) {
+    stage->compute_at(out, c)
+        .store_in(MemoryType::Stack)
+        .bound_extent(s.c, form.lanes)
+        .vectorize(s.c)
+        .unroll(s.i)
+        .unroll(s.j);
+  }
+  s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
+  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points);
+  return finish(body, outputs);
+}
+
+}  // namespace
+
+const ScheduleTemplate templates::conv2d_winograd = {
+    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, choose, relative_error};
+
+}  // namespace convoke

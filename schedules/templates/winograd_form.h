@@ -1,0 +1,44 @@
+// What conv2d_winograd computes, in which blocks, and which blocks are cheap: everything but the code.
+#pragma once
+
+#include <optional>
+
+#include "schedules/templates/template.h"
+
+namespace convoke {
+
+// Along one axis output pixel o sums the pixels o − padding + k of the source.
+struct WinogradAxis {
+  int padding, source, out;
+};
+
+struct WinogradProblem {
+  WinogradAxis x, y;
+  int kernel;  // k×k
+  int summed, made;
+  bool is_forward, has_bias;
+};
+
+// Nothing for kernels that minimal filtering does not fit.
+std::optional<WinogradProblem> winograd_problem(const Kernel& kernel);
+
+// What the knobs say of a problem.
+struct WinogradForm {
+  int tile, points;     // m and m + k − 1
+  int tx, ty, images;   // a block of tiles
+  int tiles, vectors;   // a register tile
+  int lanes, lanes_in;  // of what is made, of what is summed
+  int channels;         // of a task
+
+  int block() const { return vectors * lanes; }
+  int block_tiles() const { return tx * ty * images; }
+};
+
+WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target);
+
+KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target);
+// The cheapest, whether or not a direct convolution is cheaper.
+Knobs cheapest_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target);
+bool winograd_pays(const WinogradProblem& problem, const Knobs& knobs, BatchClass batch, const TargetSpec& target);
+
+}  // namespace convoke

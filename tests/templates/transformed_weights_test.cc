@@ -1,0 +1,58 @@
+// Weights packed into layouts that transform them, from wherever they are stored, against the definition.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "compiler/ir/text.h"
+#include "schedules/database/lookup.h"
+#include "schedules/templates/template.h"
+#include "tests/lower/buffers.h"
+#include "tests/templates/storage.h"
+
+namespace convoke {
+namespace {
+
+struct Problem {
+  const char* type;
+  const char* stored;
+  const char* transformed;
+};
+
+constexpr Problem kProblems[] = {
+    {"f32[32,24,3,3]", "plain", "winograd4:0/16.2.3.1.0%16"},
+    {"f32[32,24,3,3]", "(32,24,3,3)0/16.2.3.1.0%16", "winograd4:(32,24,3,3)0/16.2.3.1.0%16"},
+    {"f32[32,24,3,3]", "(32,24,3,3)0/16.2.3.1.0%16", "winograd4rotated:(32,24,3,3)1/8.2.3.0.1%8"},
+    {"f32[24,32,3,3]", "0/8.2.3.1.0%8", "winograd2:0/8.2.3.1.0%8"},
+    {"f32[16,40,5,5]", "plain", "winograd2rotated:1/8.2.3.0.1%8"},
+    {"f32[6,5,3,3]", "plain", "winograd4:0/4.2.3.1.0%4"}};
+
+std::string first_error(const Problem& problem, const TargetSpec& target) {
+  const Type type = parse_type(problem.type).value();
+  Kernel kernel = single_op_kernel("pack", {}, {type});
+  kernel.input_layouts[0] = parse_layout(problem.stored).value();
+  kernel.output_layouts[0] = parse_layout(problem.transformed).value();
+  CHECK(kernel_key(parse_kernel(kernel_key(kernel)).value()) == kernel_key(kernel));
+  const Instance instance = lookup(kernel, BatchClass::kMany, target).value();
+  BuiltKernel built = find_template(instance.template_name)->build(kernel, instance.knobs, target).value();
+  const Tensor weight = make_values(type, -1, 1, 1, 0);
+  const Tensor expected = to_storage(type, kernel.output_layouts[0], weight);
+  Halide::Buffer<> result = to_buffer({.dtype = DType::kF32, .dims = {}}, Tensor(expected.dims));
+  Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
+  const Tensor stored = to_storage(type, kernel.input_layouts[0], weight);
+  if (callable(to_buffer({.dtype = DType::kF32, .dims = {}}, stored), result) != 0) return "the call failed";
+  return first_difference(expected, to_values(result), 0x1p-22);
+}
+
+TEST_CASE("weights are transformed as their layout says") {
+  const TargetSpec target = find_target("host").value();
+  for (const Problem& problem : kProblems) {
+    INFO(problem.transformed);
+    try {
+      CHECK(first_error(problem, target) == "");
+    } catch (const Halide::Error& error) {
+      FAIL(error.what());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convoke
