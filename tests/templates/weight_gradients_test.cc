@@ -23,6 +23,8 @@ struct Problem {
 constexpr Problem kProblems[] = {
     {"f32[n,6,5,64]", "f32[n,6,5,64]", "{dilation=[1,1], groups=1, kernel_size=[3,3], padding=[1,1,1,1], stride=[1,1]}",
      "f32[64,64,3,3]"},
+    {"f32[n,9,14,48]", "f32[n,9,14,32]",
+     "{dilation=[1,1], groups=1, kernel_size=[3,3], padding=[1,1,1,1], stride=[1,1]}", "f32[48,32,3,3]"},
     {"f32[n,5,4,40]", "f32[n,9,8,70]", "{dilation=[1,1], groups=1, kernel_size=[3,2], padding=[1,1,0,1], stride=[2,2]}",
      "f32[40,70,3,2]"},
     {"f32[n,3,4,72]", "f32[n,6,7,96]", "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[2,2]}",
@@ -43,7 +45,9 @@ std::string key_of(const Problem& problem) {
 std::string first_error(Kernel kernel, const ScheduleTemplate& schedule, const Layout& layout,
                         const TargetSpec& target) {
   kernel.input_layouts[2] = kernel.output_layouts[0] = layout;
-  BuiltKernel built = schedule.build(kernel, schedule.defaults(kernel, target), target).value();
+  const Knobs knobs = schedule.defaults(kernel, target);
+  const double relative_error = schedule.relative_error == nullptr ? 1 : schedule.relative_error(kernel, knobs);
+  BuiltKernel built = schedule.build(kernel, knobs, target).value();
   Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
   const auto type = [&](int input) { return kernel.body.type(kernel.inputs[static_cast<size_t>(input)]); };
   std::vector<Tensor> inputs;
@@ -63,7 +67,7 @@ std::string first_error(Kernel kernel, const ScheduleTemplate& schedule, const L
   const FromStorage found = from_storage(type(2), layout, storage);
   if (!found.padding_is_zero) return "padding is not zero";
   const double terms = static_cast<double>(inputs[0].elems()) / static_cast<double>(inputs[0].dims.back());
-  return first_difference(expected, found.logical.data, 0x1p-24 * (16 + 2 * terms));
+  return first_difference(expected, found.logical.data, relative_error * 0x1p-24 * (16 + 2 * terms));
 }
 
 std::string check(const Kernel& kernel, const ScheduleTemplate& schedule, const Layout& layout,
@@ -75,22 +79,27 @@ std::string check(const Kernel& kernel, const ScheduleTemplate& schedule, const 
   }
 }
 
+void check_layouts(const Problem& problem, const ScheduleTemplate& schedule, const TargetSpec& target) {
+  const Kernel kernel = parse_kernel(key_of(problem)).value();
+  if (!schedule.applies(kernel, target)) return;
+  const std::vector<int64_t> dims = kernel.body.type(kernel.body.outputs[0]).dims;
+  std::vector<Layout> layouts = {Layout{}};
+  for (int64_t block : {6, 8, 16, 24, 32, 48, 64}) {
+    if (block <= 2 * dims[0]) layouts.push_back(packed_weights(dims, block));
+  }
+  layouts.push_back(schedule.layouts(kernel, schedule.defaults(kernel, target), target).outputs[0]);
+  for (const Layout& layout : layouts) {
+    INFO(schedule.name << ": " << std::string(problem.weight) << " as " << to_string(layout));
+    CHECK(check(kernel, schedule, layout, target) == "");
+  }
+}
+
 TEST_CASE("weight gradients are added in place in any layout") {
   const TargetSpec target = find_target("host").value();
-  const ScheduleTemplate& schedule = templates::conv2d_backward_weights;
-  for (const Problem& problem : kProblems) {
-    const Kernel kernel = parse_kernel(key_of(problem)).value();
-    REQUIRE(schedule.applies(kernel, target));
-    const std::vector<int64_t> dims = kernel.body.type(kernel.body.outputs[0]).dims;
-    std::vector<Layout> layouts = {Layout{}};
-    for (int64_t block : {6, 8, 16, 32, 48, 64}) {
-      if (block <= 2 * dims[0]) layouts.push_back(packed_weights(dims, block));
-    }
-    layouts.push_back(schedule.layouts(kernel, schedule.defaults(kernel, target), target).outputs[0]);
-    for (const Layout& layout : layouts) {
-      INFO(problem.weight << " as " << to_string(layout));
-      CHECK(check(kernel, schedule, layout, target) == "");
-    }
+  for (const ScheduleTemplate* schedule :
+       {&templates::conv2d_backward_weights, &templates::conv2d_backward_weights_winograd}) {
+    REQUIRE(schedule->applies(parse_kernel(key_of(kProblems[0])).value(), target));
+    for (const Problem& problem : kProblems) check_layouts(problem, *schedule, target);
   }
 }
 

@@ -1,0 +1,196 @@
+// conv2d_backward_weights_winograd: weight gradients of 3×3 convolutions by Winograd's F(4×4,3×3) or F(2×2,3×3)
+// (winograd_weight_gradient.h), into any layout of the parameter.
+//
+// Tasks are blocks of the weight, of output times input channels; where those are few, each is cut into slices of the
+// batch, a constant number of them, whose gradients are added up in order. Either way no sum depends on the number of
+// threads.
+#include <algorithm>
+
+#include "schedules/templates/tile.h"
+#include "schedules/templates/winograd_weight_gradient.h"
+
+namespace convoke {
+namespace {
+
+using Halide::Expr, Halide::Func, Halide::Var;
+
+constexpr int kMaxSlices = 8, kMaxChannels = 256, kMaxVectors = 4, kMaxBlocks = 16;
+constexpr int kPreferredVectors = 2;
+
+// The most input channels that leave the accumulators, the vectors and a broadcast in registers, a divisor of a panel.
+int taps_of(int vectors, const TargetSpec& target) {
+  int taps = kWinogradPanel;
+  while (taps > 1 && vectors * taps + vectors + 1 > target.vector_registers) taps /= 2;
+  return taps;
+}
+
+bool applies(const Kernel& kernel, const TargetSpec& target) {
+  const auto problem = as_winograd_weight_gradient(kernel, 2);
+  return problem && problem->in_c % kWinogradPanel == 0 && problem->out_c % target.vector_lanes == 0;
+}
+
+std::vector<int64_t> in_blocks(const WinogradWeightGradient& problem) {
+  std::vector<int64_t> blocks = divisors(problem.in_c, kMaxChannels);
+  std::erase_if(blocks, [](int64_t channels) { return channels % kWinogradPanel != 0; });
+  return blocks;
+}
+
+KnobRanges knobs(const Kernel& kernel, const TargetSpec&) {
+  return {{"blocks", {1, 2, 4, 8, kMaxBlocks}},
+          {"channels", in_blocks(*as_winograd_weight_gradient(kernel, 2))},
+          {"chunk", {8, 14, 16, 28, 32, 56, 64, 112, 128}},
+          {"slices", {1, 2, 4, kMaxSlices}},
+          {"tile", {2, 4}},
+          {"vectors", {1, 2, 3, kMaxVectors}}};
+}
+
+// Multiply-adds of the direct sums of one weight over `images`, at the share of the peak that they reach.
+double direct_cost(const WinogradWeightGradient& problem, int images) {
+  constexpr double kTaps = 9, kReached = 0.85;
+  return kTaps * images * problem.x.out * problem.y.out / kReached;
+}
+
+// The same by tiles: the products, a share of the transforms of their operands, which serve a block of channels, and
+// what is left to do with the sums of each slice. Prices of transforms are those of as many multiply-adds, measured.
+double winograd_cost(const WinogradWeightGradient& problem, const Knobs& knobs, int images, const TargetSpec& target) {
+  constexpr double kReached = 0.9, kInput = 22, kGradient = 16, kSums = 3.5;
+  const double points = problem.points() * problem.points();
+  const auto knob = [&](std::string_view name) { return static_cast<double>(knobs.find(name)->second); };
+  const double out_c = std::min(knob("blocks") * knob("vectors") * target.vector_lanes, problem.out_c * 1.0);
+  const double of_tile = 1 / kReached + kInput / out_c + kGradient / knob("channels");
+  return points * (images * problem.tiles() * of_tile + kSums * knob("slices"));
+}
+
+// Large blocks, whose operands are transformed less often. Long chunks where the sums are too large to stay near.
+// Slices where blocks are few, of two chunks at least.
+Knobs knobs_for_tile(const Kernel& kernel, int tile, int images, const TargetSpec& target) {
+  constexpr int kOutputs = 128, kInputs = 256, kShort = 32, kLong = 64, kEnoughTasks = 8;
+  const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
+  const int block = target.vector_lanes * kPreferredVectors, blocks_out = ceil_div(problem.out_c, block);
+  int blocks = 1, channels = kWinogradPanel, slices = 1;
+  while (2 * blocks <= blocks_out && 2 * blocks * block <= kOutputs) blocks *= 2;
+  for (int64_t divisor : in_blocks(problem)) channels = divisor <= kInputs ? static_cast<int>(divisor) : channels;
+  const int chunk = blocks * block * channels > kOutputs * kOutputs ? kLong : kShort;
+  const int tasks = ceil_div(blocks_out, blocks) * (problem.in_c / channels);
+  const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * chunk));
+  while (2 * slices <= most && slices * tasks < kEnoughTasks) slices *= 2;
+  return {{"blocks", blocks}, {"channels", channels}, {"chunk", chunk},
+          {"slices", slices}, {"tile", tile},         {"vectors", kPreferredVectors}};
+}
+
+struct Choice {
+  Knobs knobs;
+  bool pays;
+};
+
+Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target) {
+  Choice best{.knobs = {}, .pays = false};
+  double least = 0;
+  for (int tile : {4, 2}) {
+    const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
+    Knobs knobs = knobs_for_tile(kernel, tile, images, target);
+    const double cost = winograd_cost(problem, knobs, images, target);
+    if (!best.knobs.empty() && cost >= least) continue;
+    least = cost;
+    best = {.knobs = std::move(knobs), .pays = cost < direct_cost(problem, images)};
+  }
+  return best;
+}
+
+int images_of(BatchClass batch) {
+  constexpr int kFew = 4, kMany = 16;
+  return batch == BatchClass::kOne ? 1 : batch == BatchClass::kFew ? kFew : kMany;
+}
+
+Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+  return best_of_tiles(kernel, images_of(BatchClass::kMany), target).knobs;
+}
+
+std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  Choice choice = best_of_tiles(kernel, images_of(batch), target);
+  return choice.pays ? std::optional(std::move(choice.knobs)) : std::nullopt;
+}
+
+// Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
+// rows of A and B have enlarged: Σ_j G²_jk·ΣA²_j·ΣB²_j of each of the tile's terms is at most 2 for F(2,3), 24 for
+// F(4,3). Its root is what is allowed: in two dimensions errors have its square, but the tolerance of ops grows with
+// the number of terms, where errors grow with its root only.
+double relative_error(const Kernel&, const Knobs& knobs) { return knobs.find("tile")->second == 4 ? 4.9 : 1.4; }
+
+PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
+  const int block = target.vector_lanes * static_cast<int>(knobs.at("vectors"));
+  for (size_t i = 0; i < layouts.outputs.size(); ++i) {
+    layouts.outputs[i] = packed_weights(kernel.body.type(kernel.body.outputs[i]).dims, block);
+  }
+  return layouts;
+}
+
+// The block of output channels of a packed weight [co/block][ky][kx][ci][co%block]; 0: another layout.
+int packed_block(const Kernel& kernel) {
+  const Layout& layout = kernel.output_layouts[0];
+  if (layout.plain()) return 0;
+  const int64_t block = layout.axes[0].block;
+  const Layout packed = packed_weights(kernel.body.type(kernel.body.outputs[0]).dims, block);
+  return layout == packed ? static_cast<int>(block) : 0;
+}
+
+// The blocks of a packed output that consist of vectors; else blocks of our own. A register tile divides a block.
+WinogradForm form_of(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
+  const int lanes = target.vector_lanes, packed = packed_block(kernel);
+  WinogradForm form{.chunk = knob("chunk"),
+                    .lanes = lanes,
+                    .vectors = knob("vectors"),
+                    .taps = 0,
+                    .block = lanes * knob("vectors"),
+                    .blocks = knob("blocks"),
+                    .channels = knob("channels"),
+                    .slices = knob("slices")};
+  if (packed > 0 && packed % lanes == 0) {
+    form.blocks = std::max(1, form.blocks * form.block / packed);
+    form.block = packed;
+    form.vectors = static_cast<int>(packed % form.vectors == 0 && packed / lanes % form.vectors == 0
+                                        ? form.vectors
+                                        : largest_divisor(packed / lanes, kMaxVectors));
+  }
+  form.taps = taps_of(form.vectors, target);
+  return form;
+}
+
+Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  Body body = make_body(kernel);
+  const WinogradWork work{.problem = *as_winograd_weight_gradient(kernel, static_cast<int>(knobs.find("tile")->second)),
+                          .form = form_of(kernel, knobs, target),
+                          .body = body};
+  WinogradGradient sums = make_winograd_gradient(work);
+  Var kx("kx"), ky("ky"), ci("ci"), co("co");
+  Expr sum;
+  for (int slice = 0; slice < work.form.slices; ++slice) {
+    const Expr part = sums.gradient(co % work.form.block, ci, kx, ky, co / work.form.block, slice);
+    sum = sum.defined() ? sum + part : part;
+  }
+  Func weights("weights");
+  weights(kx, ky, ci, co) = sum;
+  set_anchor(body, {weights});
+  std::vector<Func> outputs = make_outputs(body);
+  const bool is_packed = packed_block(kernel) == work.form.block;
+  if (outputs.size() == 1 && is_packed && work.form.slices == 1) {
+    schedule_winograd_tasks(work, sums, outputs[0]);
+  } else {
+    sums.gradient.compute_root();
+    schedule_winograd_tasks(work, sums, sums.gradient);
+    for (Func& output : outputs) {
+      output.compute_root();
+      if (is_packed) output.vectorize(output.args()[0], work.form.lanes);
+    }
+  }
+  return finish(body, outputs);
+}
+
+}  // namespace
+
+const ScheduleTemplate templates::conv2d_backward_weights_winograd = {
+    "conv2d_backward_weights_winograd", applies, knobs, defaults, layouts, build, nullptr, choose, relative_error};
+
+}  // namespace convoke

@@ -1,0 +1,78 @@
+// Weight gradients by Winograd's minimal filtering (winograd.h): the algorithm and the loop nest of
+// conv2d_backward_weights_winograd.
+//
+//   dw = Gᵀ [ Σ_tiles (A dy Aᵀ) ⊗ (Bᵀ d B) ] G
+//
+// Tiles of all images are numbered through and walked in chunks, whose transforms are made together and stay near: the
+// sums have one plane for each point of the transform, and what a chunk adds to a plane fits the L1 cache. There a
+// register tile, `vectors` of output channels times `taps` input channels, adds up the products of the chunk's tiles
+// before they join the sums of the task. Short sums, added up, are also more exact than long ones.
+#pragma once
+
+#include <optional>
+
+#include "schedules/templates/body.h"
+#include "schedules/templates/tile.h"
+
+namespace convoke {
+
+// Input channels that lie together.
+inline constexpr int kWinogradPanel = 16;
+
+// One axis of an image, in tiles of `tile` pixels of the output.
+struct TiledAxis {
+  int tile, pixels, padding, in, out;
+  int tiles() const { return ceil_div(out, tile); }
+};
+
+struct WinogradWeightGradient {
+  TiledAxis x, y;
+  int in_c, out_c;
+
+  int tile() const { return x.tile; }
+  int points() const { return x.tile + 2; }
+  int tiles() const { return x.tiles() * y.tiles(); }  // of an image
+};
+
+// Nothing when the kernel's anchor is another op than the weight gradient of a 3×3 convolution that is neither strided
+// nor dilated nor grouped.
+std::optional<WinogradWeightGradient> as_winograd_weight_gradient(const Kernel& kernel, int tile);
+
+// What the knobs and the layout say.
+struct WinogradForm {
+  int chunk;           // tiles
+  int lanes, vectors;  // of output channels in a register tile
+  int taps;            // input channels in a register tile
+  int block;           // output channels that lie together in memory
+  int blocks;          // of these, in a task
+  int channels;        // of input, in a task
+  int slices;          // of the chunks: tasks whose gradients are added up
+};
+
+struct WinogradWork {
+  const WinogradWeightGradient problem;
+  const WinogradForm form;
+  const Body& body;
+};
+
+struct WinogradGradient {
+  Halide::Var l{"l"}, p{"p"}, a{"a"}, c{"c"}, cb{"cb"}, b{"b"}, x{"x"}, y{"y"}, i{"i"}, j{"j"}, t{"t"}, chunk{"chunk"},
+      slice{"slice"};
+  Halide::Var ci{"ci"}, kx{"kx"}, ky{"ky"};
+  Halide::Func input_patch{"input_patch"}, gradient_patch{"gradient_patch"};
+  Halide::Func input_columns{"input_columns"}, input{"input"};                   // Bᵀ d; Bᵀ d B
+  Halide::Func gradient_columns{"gradient_columns"}, output{"output_gradient"};  // A dy; A dy Aᵀ
+  Halide::Func products{"products"};                                             // of a chunk
+  Halide::Func sums{"sums"};                                                     // of a task
+  Halide::Func kernel_columns{"kernel_columns"};                                 // Gᵀ s
+  Halide::Func gradient{"gradient"};  // (l, ci, kx, ky, b, slice), of output channel b·block + l
+  Halide::RDom tile, chunks;
+};
+
+WinogradGradient make_winograd_gradient(const WinogradWork& work);
+
+// Makes blocks of `made` tasks; that is the gradient, or what is elementwise with the only slice of it and has its
+// other dimensions.
+void schedule_winograd_tasks(const WinogradWork& work, WinogradGradient& gradient, Halide::Func made);
+
+}  // namespace convoke
