@@ -157,6 +157,8 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
   Var lane("lane"), ty("ty"), n("n");
   s.input.compute_at(out, task)
       .bound_extent(s.t, form.block_tiles())
+      .bound_extent(s.bx, 1)
+      .bound_extent(s.by, 1)
       .bound_extent(s.bn, 1)
       .reorder_storage(s.c, s.t, s.i, s.j, s.bx, s.by, s.bn)
       .align_storage(s.c, padded_channels(problem.summed))
@@ -181,6 +183,8 @@ void schedule_products(Stages& s, const WinogradProblem& problem, const Winograd
   Var lane("lane"), tile("tile");
   s.products.compute_at(out, task)
       .bound_extent(s.c, form.channels)
+      .bound_extent(s.bx, 1)
+      .bound_extent(s.by, 1)
       .bound_extent(s.bn, 1)
       .reorder_storage(s.c, s.t, s.i, s.j, s.bx, s.by, s.bn)
       .align_storage(s.c, padded_channels(form.channels))
