@@ -40,6 +40,8 @@ class Differentiator {
     for (const Node& node : forward_.nodes) {
       if (node.op == "parameter") added.push_back(name(node.results[0]) + kGradientSuffix);
     }
+    const ValueId random = find_value(forward_, "random");  // train_dropout's is the run-time scalar
+    if (random != kNoValue && forward_.type(random) != f32({})) added.emplace_back("random");
     for (const std::string& taken : added) {
       if (find_value(forward_, taken) == kNoValue) continue;
       return invalid_argument("\"" + taken + "\" is a name that training uses itself; give the layer another");

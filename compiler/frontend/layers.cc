@@ -137,6 +137,14 @@ Init convolution_init(const LayerSite& site, int64_t fan_in, int64_t fan_out) {
   return {"normal", std::sqrt(2.0 / static_cast<double>(fan_out))};
 }
 
+Init linear_init(const LayerSite& site, int64_t fan_in) {
+  return site.initialization == schema::VGG ? Init{"normal", 0.01} : pytorch_init(fan_in);
+}
+
+Init bias_init(const LayerSite& site, int64_t fan_in) {
+  return site.initialization == schema::VGG ? Init{"zeros", 0} : pytorch_init(fan_in);
+}
+
 // --- Attributes ---
 
 // `same`: output = ⌈in/stride⌉, so padding = (output−1)·stride + span − in, its odd pixel behind.
@@ -197,7 +205,7 @@ ValueId add_conv2d(Making& making) {
   std::vector<ValueId> inputs = {making.site.inputs[0]};
   inputs.push_back(add_parameter(making, "weight", {out, in / groups, window.kernel.h, window.kernel.w},
                                  convolution_init(making.site, fan_in.value_or(1), fan_out.value_or(1))));
-  if (conv.bias()) inputs.push_back(add_parameter(making, "bias", {out}, pytorch_init(fan_in.value_or(1))));
+  if (conv.bias()) inputs.push_back(add_parameter(making, "bias", {out}, bias_init(making.site, fan_in.value_or(1))));
   return add_op(
       making, "conv2d", inputs,
       {{"stride", window.stride}, {"padding", window.padding}, {"dilation", window.dilation}, {"groups", groups}},
@@ -210,8 +218,9 @@ ValueId add_linear(Making& making) {
   if (making.report.failed || !making.inputs_known) return kNoValue;
   const int64_t in = making.input().dims[1];
   std::vector<ValueId> inputs = {making.site.inputs[0]};
-  inputs.push_back(add_parameter(making, "weight", {out, in}, pytorch_init(in)));
-  if (making.site.layer->linear().bias()) inputs.push_back(add_parameter(making, "bias", {out}, pytorch_init(in)));
+  inputs.push_back(add_parameter(making, "weight", {out, in}, linear_init(making.site, in)));
+  if (making.site.layer->linear().bias())
+    inputs.push_back(add_parameter(making, "bias", {out}, bias_init(making.site, in)));
   return add_op(making, "linear", inputs, {});
 }
 
@@ -240,6 +249,16 @@ ValueId add_batch_norm2d(Making& making) {
                                        add_statistic(making, "running_mean", channels, "zeros", momentum),
                                        add_statistic(making, "running_var", channels, "ones", momentum)};
   return add_op(making, "batch_norm2d", inputs, {{"epsilon", epsilon}});
+}
+
+ValueId add_adaptive_avg_pool2d(Making& making) {
+  if (!expect_rank(making, 4)) return kNoValue;
+  return add_op(making, "adaptive_avg_pool2d", making.site.inputs,
+                {{"output_size", making.fields.required_pair("output_size", kSizes)}});
+}
+
+ValueId add_dropout(Making& making) {
+  return add_op(making, "dropout", making.site.inputs, {{"p", making.fields.number("p", 0, 1)}});
 }
 
 ValueId add_add(Making& making) {
@@ -288,6 +307,10 @@ ValueId add_layer(const LayerSite& site, Report& report) {
       return add_batch_norm2d(making);
     case schema::Layer::kGlobalAvgPool2D:
       return expect_rank(making, 4) ? add_plain(making) : kNoValue;
+    case schema::Layer::kAdaptiveAvgPool2D:
+      return add_adaptive_avg_pool2d(making);
+    case schema::Layer::kDropout:
+      return add_dropout(making);
     case schema::Layer::kAdd:
       return add_add(making);
     default:

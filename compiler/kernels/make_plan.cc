@@ -13,8 +13,8 @@ namespace {
 
 constexpr int64_t kAlignment = 64;
 constexpr const char* kGradientSuffix = ".grad";
-constexpr std::string_view kScalarNames[core::kScalarCount] = {"learning_rate", "step", "loss_scale", "accumulate",
-                                                               "gradient_scale"};
+constexpr std::string_view kScalarNames[core::kScalarCount] = {"learning_rate", "step",           "loss_scale",
+                                                               "accumulate",    "gradient_scale", "random"};
 
 convoke_program program_of(Phase phase, bool training) {
   switch (phase) {

@@ -32,9 +32,15 @@ Graph rematerialize(const Graph& graph);
 // Ops that change nothing give way to their operand.
 Graph remove_views(const Graph& graph);
 
+// Adaptive poolings whose windows have one size become plain ones, or nothing.
+Graph simplify_adaptive_pools(const Graph& graph);
+
 // Training, before autodiff: batch_norm2d uses the moments of the batch; the running statistics that it used are stored
 // as running averages. Their states may have an attribute `momentum`; without it it is PyTorch's default, 0.1.
 Graph train_batch_norm(const Graph& graph);
+
+// Training, before autodiff and remove_views: dropout drops, by the key in the run-time scalar `random`.
+Graph train_dropout(const Graph& graph);
 
 // Called with the name and the result of each pass (--dump-after), every one of them verified.
 using PassObserver = std::function<void(std::string_view pass, const Graph& graph)>;

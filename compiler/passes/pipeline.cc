@@ -14,6 +14,7 @@ struct Pass {
 #define PASS(name) {#name, name}
 
 constexpr Pass kInference[] = {
+    PASS(simplify_adaptive_pools),
     PASS(remove_views),                     // else they stand between the patterns below
     PASS(flatten_into_linear),              //
     PASS(eliminate_common_subexpressions),  // before folding: it makes values that are read once
@@ -22,6 +23,8 @@ constexpr Pass kInference[] = {
 };
 
 constexpr Pass kTrainingForward[] = {
+    PASS(train_dropout),  // before remove_views, to which dropout is nothing
+    PASS(simplify_adaptive_pools),
     PASS(remove_views),         //
     PASS(flatten_into_linear),  // before autodiff: the gradients then have the image's shape
     PASS(eliminate_common_subexpressions),

@@ -1,4 +1,5 @@
-// A flatten of what is flat already. One that is an output stays, for its name.
+// A flatten of what is flat already, and dropout, which outside of training does nothing. One that is an output stays,
+// for its name.
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -10,7 +11,8 @@ Graph remove_views(const Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const bool changes_nothing =
-        node.op == ops::flatten.name && graph.type(node.inputs[0]) == graph.type(node.results[0]);
+        node.op == ops::dropout.name ||
+        (node.op == ops::flatten.name && graph.type(node.inputs[0]) == graph.type(node.results[0]));
     if (changes_nothing && !leaves[node.results[0]]) {
       rewrite.replace(node.results[0], rewrite[node.inputs[0]]);
     } else {

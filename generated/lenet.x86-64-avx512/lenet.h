@@ -12,7 +12,7 @@
  * writes the same code and a message there. Nothing aborts, throws or prints. Needs glibc >= 2.34 at run time.
  */
 #ifndef CONVOKE_ABI_VERSION
-#define CONVOKE_ABI_VERSION 1
+#define CONVOKE_ABI_VERSION 2
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
@@ -102,6 +102,8 @@ typedef struct convoke_context_options {
 typedef struct convoke_step {
   int32_t accumulate; /* 0: gradients start from zero; 1: are added to */
   float scale;        /* of this micro-batch's gradients; 1 for a plain step */
+  uint64_t seed;      /* of the forward pass's random numbers (dropout): equal seeds, equal masks; 0: the number of this
+                         context's training passes so far */
 } convoke_step;
 
 typedef struct convoke_metrics {
@@ -149,7 +151,7 @@ typedef struct convoke_library {
                          convoke_error* error);
 
   /* One training pass: outputs in training mode (running statistics are updated), mean loss, gradients. `step` NULL
-   * means {0, 1}; `metrics` may be NULL. Labels: n class indices. */
+   * means {0, 1, 0}; `metrics` may be NULL. Labels: n class indices. */
   int32_t (*forward_backward)(convoke_context* context, int32_t n, const void* const* inputs, const int32_t* labels,
                               const convoke_step* step, convoke_metrics* metrics, convoke_error* error);
   int32_t (*forward)(convoke_context* context, int32_t n, const void* const* inputs, void* const* outputs,

@@ -27,8 +27,8 @@ enum Arena : uint8_t {
   kArenaCount
 };
 
-// The run-time scalars, f32 slots of the kScalars arena (offset = 4 * slot).
-enum Scalar : int { kLearningRate, kStep, kLossScale, kAccumulate, kGradientScale, kScalarCount };
+// The run-time scalars, f32 slots of the kScalars arena (offset = 4 * slot). kRandom is an integer below 2^24.
+enum Scalar : int { kLearningRate, kStep, kLossScale, kAccumulate, kGradientScale, kRandom, kScalarCount };
 
 // How a logical tensor lies in memory. Storage index (innermost first) i_0, i_1, …: logical coordinate d is the sum of
 // i_k * multiplier_k over the axes with dim_k == d; a coordinate beyond the dimension is padding and holds zero.

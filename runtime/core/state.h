@@ -61,6 +61,7 @@ struct convoke_context {
   int32_t n;  // that batch extents are set to
 
   // Training
+  uint64_t training_passes;  // forward passes so far
   int32_t forward_n;         // a backward may follow; 0: none
   uint64_t forward_version;  // of the weights then
   int32_t loss_finite;       // 0: some loss since gradients started from zero was not

@@ -3,6 +3,7 @@
 #include "runtime/core/finite.h"
 #include "runtime/core/float_mode.h"
 #include "runtime/core/message.h"
+#include "runtime/core/philox.h"
 #include "runtime/core/tensor_copy.h"
 
 namespace convoke::core {
@@ -51,7 +52,16 @@ void set_step(convoke_context* context, const convoke_step& step) {
   if (!step.accumulate) context->loss_finite = 1;
 }
 
-int32_t run_forward(convoke_context* context, const void* const* inputs, convoke_error* error) {
+// The key of what is random in this pass.
+void set_random(convoke_context* context, uint64_t seed) {
+  ++context->training_passes;
+  if (!seed) seed = context->training_passes;
+  const Random4 random = philox({{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32), 0, 0}}, 0);
+  reinterpret_cast<float*>(context->arenas[kScalars])[kRandom] = static_cast<float>(random.word[0] >> 8);
+}
+
+int32_t run_forward(convoke_context* context, const void* const* inputs, uint64_t seed, convoke_error* error) {
+  set_random(context, seed);
   copy_inputs(context, convoke_plan.train_inputs, inputs);
   mark_stale(context->weights);  // running statistics are about to change
   return run_program(context, CONVOKE_FORWARD, error);
@@ -106,7 +116,7 @@ int32_t find_field(const convoke_context* context, const char* call, int32_t fie
 
 int32_t forward_backward(convoke_context* context, int32_t n, const void* const* inputs, const int32_t* labels,
                          const convoke_step* step, convoke_metrics* metrics, convoke_error* error) {
-  const convoke_step given = step ? *step : convoke_step{0, 1};
+  const convoke_step given = step ? *step : convoke_step{0, 1, 0};
   if (int32_t code = check_training(context, "forward_backward", error)) return code;
   if (int32_t code = check_inputs(context, "forward_backward", n, inputs, error)) return code;
   if (int32_t code = check_labels(n, labels, error)) return code;
@@ -118,7 +128,7 @@ int32_t forward_backward(convoke_context* context, int32_t n, const void* const*
   if (int32_t code = check_captures(context, CONVOKE_LOSS, error)) return code;
   if (int32_t code = check_captures(context, CONVOKE_BACKWARD, error)) return code;
   set_step(context, given);
-  if (int32_t code = run_forward(context, inputs, error)) return code;
+  if (int32_t code = run_forward(context, inputs, given.seed, error)) return code;
   if (int32_t code = run_loss(context, labels, metrics, error)) return code;
   if (int32_t code = run_program(context, CONVOKE_BACKWARD, error)) return code;
   return succeed(error);
@@ -132,7 +142,7 @@ int32_t forward(convoke_context* context, int32_t n, const void* const* inputs, 
   context->forward_n = 0;
   set_batch(context, n);
   if (int32_t code = check_captures(context, CONVOKE_FORWARD, error)) return code;
-  if (int32_t code = run_forward(context, inputs, error)) return code;
+  if (int32_t code = run_forward(context, inputs, 0, error)) return code;
   if (outputs) copy_outputs(context, convoke_plan.train_outputs, outputs);
   context->forward_n = n;
   context->forward_version = __atomic_load_n(&context->weights->version, __ATOMIC_RELAXED);
@@ -141,7 +151,7 @@ int32_t forward(convoke_context* context, int32_t n, const void* const* inputs, 
 
 int32_t backward(convoke_context* context, const void* const* output_gradients, const convoke_step* step,
                  convoke_error* error) {
-  const convoke_step given = step ? *step : convoke_step{0, 1};
+  const convoke_step given = step ? *step : convoke_step{0, 1, 0};
   const convoke_model& model = convoke_model_data;
   if (int32_t code = check_training(context, "backward", error)) return code;
   if (!context->forward_n) {

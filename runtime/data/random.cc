@@ -11,6 +11,7 @@ namespace {
 // The last word of the counter keeps the uses apart; 0 is weights_initialize's.
 constexpr uint32_t kShuffle = 1;
 constexpr uint32_t kAugmentation = 2;
+constexpr uint32_t kPass = 3;
 
 core::Random4 random_words(uint64_t seed, int64_t epoch, int64_t index, uint32_t use) {
   const uint64_t at = static_cast<uint64_t>(index);
@@ -30,6 +31,11 @@ std::vector<int32_t> epoch_permutation(int64_t count, uint64_t seed, int64_t epo
     std::swap(order[static_cast<size_t>(i)], order[j]);
   }
   return order;
+}
+
+uint64_t pass_seed(uint64_t seed, int64_t step, int64_t done) {
+  const core::Random4 random = random_words(seed, done, step, kPass);
+  return (uint64_t{random.word[0]} << 32 | random.word[1]) | 1;
 }
 
 SampleRandom augmentation_random(uint64_t seed, int64_t epoch, int64_t sample) {

@@ -75,7 +75,7 @@ struct Recipe {
   OptimizerRecipe optimizer;
   ScheduleRecipe schedule;
 
-  uint64_t seed = 1;  // of initialisation, shuffling and augmentation
+  uint64_t seed = 1;  // of initialisation, shuffling, augmentation and dropout
   int64_t epochs = 10;
   int64_t batch_size = 64;       // of a step; one over the library's capacity is split, gradients accumulate
   double label_smoothing = 0;    // (compiled)

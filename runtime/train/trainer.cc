@@ -103,7 +103,8 @@ Status train_step(Run& run, const Batch& batch) {
   for (int32_t done = 0; done < batch.n;) {
     const int32_t n = std::min(run.library.model().capacity, batch.n - done);
     const void* images = batch.images.data() + done * elems;
-    const convoke_step step = {done > 0, static_cast<float>(n) / static_cast<float>(batch.n)};
+    const convoke_step step = {done > 0, static_cast<float>(n) / static_cast<float>(batch.n),
+                               pass_seed(run.recipe.seed, run.state.step, done)};
     convoke_metrics metrics{};
     if (table.forward_backward(run.context.get(), n, &images, batch.labels.data() + done, &step, &metrics, &error) !=
         CONVOKE_OK) {

@@ -62,7 +62,7 @@ TEST_CASE("compile --dump: every stage as text") {
   CHECK(contains(after.output, "# inference after flatten_into_linear"));
   const Outcome unknown = run_convoke("compile " + kLeNet + " --dump-after fold");
   CHECK(unknown.exit_code == 1);
-  CHECK(contains(unknown.errors, "no pass \"fold\"; the passes are\n  remove_views"));
+  CHECK(contains(unknown.errors, "no pass \"fold\"; the passes are\n  simplify_adaptive_pools"));
 }
 
 TEST_CASE("train, resume, eval, predict") {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/core/philox.h"
+
 namespace convoke {
 namespace {
 
@@ -46,6 +48,10 @@ Tensor ReferenceTrainer::flat(const std::string& suffix) const {
 Environment ReferenceTrainer::forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step& step) {
   sources_["loss_scale"].data = {step.scale};
   sources_["accumulate"].data = {static_cast<double>(step.accumulate)};
+  ++passes_;
+  const uint64_t seed = step.seed != 0 ? step.seed : passes_;
+  const auto key = core::philox({{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32), 0, 0}}, 0).word[0];
+  sources_["random"].data = {static_cast<double>(key >> 8)};
   size_t next = 0;
   for (const Node& node : training_.nodes) {
     if (node.op != "input" || next == inputs.size()) continue;

@@ -17,7 +17,7 @@ class ReferenceTrainer {
 
   // All values of the graph. The running statistics are stored, and the gradients kept for update(). `step`: as in
   // convoke.h.
-  Environment forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step& step = {0, 1});
+  Environment forward_backward(const Inputs& inputs, const Tensor& labels, const convoke_step& step = {0, 1, 0});
   void update(double learning_rate, int64_t step);
 
   // Parameters, states, gradients under their names of the graph.
@@ -29,6 +29,7 @@ class ReferenceTrainer {
   const Graph& training_;
   Graph update_;
   std::vector<std::string> parameters_;  // that are trained, in the order of the update's flat arenas
+  uint64_t passes_ = 0;
   Environment sources_, update_sources_;
   Rounding rounding_;
 };

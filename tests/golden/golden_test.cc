@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "compiler/frontend/import.h"
 #include "compiler/ops/op.h"
 #include "tests/e2e/library.h"
 #include "tests/e2e/reference.h"
@@ -130,6 +131,49 @@ TEST_CASE("torchvision's resnet18: parameter count, evaluation at 224x224, a tra
   session.update(0.01f, 1);
   for (int i = 0; i < library->model->parameter_count; ++i) {
     check_golden(golden, "after/" + std::string(library->model->parameters[i].name), session.weight(i), kTolerance);
+  }
+}
+
+// Of torchvision, but for alexnet_2012.
+constexpr std::pair<const char*, int64_t> kParameterCounts[] = {
+    {"alexnet", 61'100'840},   {"alexnet_2012", 62'378'344}, {"resnet101", 44'549'160}, {"resnet152", 60'192'808},
+    {"resnet18", 11'689'512},  {"resnet34", 21'797'672},     {"resnet50", 25'557'032},  {"vgg11", 132'863'336},
+    {"vgg11_bn", 132'868'840}, {"vgg13", 133'047'848},       {"vgg13_bn", 133'053'736}, {"vgg16", 138'357'544},
+    {"vgg16_bn", 138'365'992}, {"vgg19", 143'667'240},       {"vgg19_bn", 143'678'248},
+};
+
+TEST_CASE("parameter counts of the classic line-up") {
+  for (const auto& [name, count] : kParameterCounts) {
+    CAPTURE(name);
+    const ImportResult imported = import_model("model_defs/models/" + std::string(name) + ".textproto", {});
+    REQUIRE(imported.ok());
+    int64_t parameters = 0;
+    for (const Value& value : imported.model.graph.values) {
+      if (imported.model.graph.nodes[value.node].op == "parameter") parameters += value.type.elems();
+    }
+    CHECK(parameters == count);
+  }
+}
+
+// At 64x64, two images: logits in both modes, gradients, running statistics, with PyTorch's own weights and masks.
+void check_large_model(const std::string& name) {
+  constexpr double kTolerance = 1e-3;
+  const Golden golden = read_golden(name);
+  const PlannedModel planned =
+      plan_golden({.model = name, .input = {.input_height = 64, .input_width = 64}, .batch = 2, .optimizer = kSgd});
+  const convoke_library* library = compile_and_open(planned, "golden_" + name);
+  Session session(library, make_weights(planned.training, golden.seed), 1, 2);
+  check_first_step(golden, session, *library->model, {golden.seed, {2, 64, 64, 3}, 1000}, kTolerance);
+}
+
+TEST_CASE("alexnet, resnet50 and vgg11_bn at 64x64") {
+  for (const char* name : {"alexnet", "resnet50", "vgg11_bn"}) check_large_model(name);
+}
+
+TEST_CASE("the rest of the line-up at 64x64 (tools/test --full)" * doctest::skip()) {
+  for (const char* name :
+       {"resnet34", "resnet101", "resnet152", "vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"}) {
+    check_large_model(name);
   }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Numbers from PyTorch, the truth from outside: writes tests/golden/{lenet,resnet18_small,resnet18}.txt.
+"""Numbers from PyTorch, the truth from outside: writes tests/golden/<model>.txt.
 
     python3 tests/golden/make.py [model ...]         (needs torch and torchvision; the tests need only the files)
 
@@ -8,7 +8,8 @@ float64. A line of a file is one tensor:
 
     name elems max|b| sum(b) norm(b) float32_error values ...
 
-`values` is the whole tensor, or of one with more than SAMPLES elements those at the indices samples(name). PyTorch's own
+`values` is the whole tensor, or of one with more elements than the first line's `samples` those at the indices
+samples(name). PyTorch's own
 float32 run differs from its float64 run by float32_error = max|a-b| / max|b|, over all elements.
 
 Where float32 and float64 disagree about the sign of a relu's operand, gradients differ by whole terms, whoever computes
@@ -24,8 +25,10 @@ import numpy as np
 import torch
 import torchvision
 
-SAMPLES = 256
+SAMPLES = 256     # a tensor
+FEW_SAMPLES = 16  # of the large models, whose files would be large too
 SEEDS = 64
+FEW_SEEDS = 3     # of models with so many weights that a seed takes seconds
 MASK = (1 << 64) - 1
 
 
@@ -57,8 +60,37 @@ def units(seed, name, count):
     return ((hashes(seed, name, count) >> np.uint64(40)).astype(np.int64) - (1 << 23)) / float(1 << 23)
 
 
-def samples(name, elems):
-    return (hashes(0, "samples/" + name, SAMPLES) % np.uint64(elems)).astype(np.int64)
+def samples(name, elems, count):
+    return (hashes(0, "samples/" + name, count) % np.uint64(elems)).astype(np.int64)
+
+
+def philox(counter, key):
+    """The first word of Philox4x32-10 (Salmon et al. 2011), as runtime/core/philox.h; arrays of 32-bit numbers."""
+    c = [np.asarray(x, dtype=np.uint64) for x in counter]
+    low, high, mask, half = key & 0xFFFFFFFF, key >> 32, np.uint64(0xFFFFFFFF), np.uint64(32)
+    for _ in range(10):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(b >> half) ^ c[1] ^ np.uint64(low), b & mask, (a >> half) ^ c[3] ^ np.uint64(high), a & mask]
+        low, high = (low + 0x9E3779B9) & 0xFFFFFFFF, (high + 0xBB67AE85) & 0xFFFFFFFF
+    return c[0]
+
+
+class Dropout(torch.nn.Module):
+    """With Convoke's masks (compiler/ops/dropout_train.cc) of the first, second, ... training pass."""
+
+    def __init__(self, name, p):
+        super().__init__()
+        self.stream, self.p, self.passes = name_hash(name) >> 33, p, 0
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        self.passes += 1
+        key = int(philox((self.passes, 0, 0, 0), 0)) >> 8
+        elems = x[0].numel()
+        words = philox((np.arange(elems)[None, :], np.arange(len(x))[:, None], self.stream, 0), key)
+        stays = torch.from_numpy(words >= np.uint64(self.p * 2**32)).reshape(x.shape)
+        return x * stays / (1 - self.p)
 
 
 def weight(seed, name, shape):
@@ -119,9 +151,12 @@ def resnet18_small():
 def make(constructor, seed, dtype):
     torch.manual_seed(0)
     model = constructor()
-    for module in model.modules():
+    for name, module in list(model.named_modules()):
         if isinstance(module, torch.nn.ReLU):
             module.inplace = False
+        if isinstance(module, torch.nn.Dropout):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, Dropout(name, module.p))
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if tensor.dtype.is_floating_point:
@@ -153,24 +188,22 @@ def margin(model, images):
     return closest[0]
 
 
-def best_seed(constructor, data):
+def best_seed(constructor, data, seeds=SEEDS):
     def of(seed):
         return margin(make(constructor, seed, torch.float64), data(seed).images(0).double())
 
-    best, seed = max((of(seed), seed) for seed in range(1, SEEDS + 1))
+    best, seed = max((of(seed), seed) for seed in range(1, seeds + 1))
     print(f"  seed {seed}, margin {best:.2e}", flush=True)
     return seed
 
 
 def first_step(model, data, dtype):
-    """Evaluation and training logits, loss, gradients, running statistics after."""
+    """Evaluation logits; loss, gradients and running statistics of a training pass; the logits of the next one."""
     results = {}
     images, labels = data.images(0).to(dtype), data.labels(0)
     with torch.no_grad():
         results["logits/evaluation"] = model.eval()(images)
-    logits = model.train()(images)
-    results["logits/training"] = logits.detach()
-    loss = torch.nn.functional.cross_entropy(logits, labels)
+    loss = torch.nn.functional.cross_entropy(model.train()(images), labels)
     results["loss"] = loss.detach()
     loss.backward()
     for name, parameter in model.named_parameters():
@@ -178,6 +211,8 @@ def first_step(model, data, dtype):
     for name, buffer in model.named_buffers():
         if buffer.dtype.is_floating_point:
             results["after/" + name] = buffer.clone()
+    with torch.no_grad():
+        results["logits/training"] = model(images)
     return results
 
 
@@ -253,8 +288,22 @@ def resnet18():
     return seed, run(seed, torch.float64), run(seed, torch.float32)
 
 
-def write(path, seed, truth, float32):
-    lines = ["# Made by make.py, which says what the numbers are.", f"seed {seed}"]
+def large(constructor, seeds=SEEDS):
+    """A model of 1000 classes on 64x64 images."""
+    def data(seed):
+        return Data(seed, 2, 3, 64, 1000)
+
+    def run(seed, dtype):
+        model = make(constructor, seed, dtype)
+        results = {"parameters": torch.tensor(float(sum(p.numel() for p in model.parameters())))}
+        return results | first_step(model, data(seed), dtype)
+
+    seed = best_seed(constructor, data, seeds)
+    return seed, run(seed, torch.float64), run(seed, torch.float32)
+
+
+def write(path, seed, truth, float32, count):
+    lines = ["# Made by make.py, which says what the numbers are.", f"seed {seed} samples {count}"]
     worst = {}
     for name, tensor in truth.items():
         b = tensor.double().flatten()
@@ -262,7 +311,7 @@ def write(path, seed, truth, float32):
         error = (float32[name].double().flatten() - b).abs().max().item() / most
         kind = name.split("/")[0]
         worst[kind] = max(worst.get(kind, (0, "")), (error, name))
-        values = b if len(b) <= SAMPLES else b[torch.from_numpy(samples(name, len(b)))]
+        values = b if len(b) <= count else b[torch.from_numpy(samples(name, len(b), count))]
         numbers = [most, b.sum().item(), b.norm().item(), error] + values.tolist()
         lines.append(" ".join([name, str(len(b))] + [f"{x:.9g}" for x in numbers]))
     path.write_text("\n".join(lines) + "\n")
@@ -274,9 +323,16 @@ def write(path, seed, truth, float32):
 def main():
     folder = pathlib.Path(__file__).parent
     models = {"lenet": lenet, "resnet18_small": small, "resnet18": resnet18}
+    zoo = torchvision.models
+    few_seeds = [zoo.alexnet, zoo.vgg11, zoo.vgg13, zoo.vgg16, zoo.vgg19, zoo.vgg11_bn, zoo.vgg13_bn, zoo.vgg16_bn,
+                 zoo.vgg19_bn]
+    for constructor in few_seeds:
+        models[constructor.__name__] = lambda constructor=constructor: large(constructor, FEW_SEEDS)
+    for constructor in (zoo.resnet34, zoo.resnet50, zoo.resnet101, zoo.resnet152):
+        models[constructor.__name__] = lambda constructor=constructor: large(constructor, 16)
     for name in sys.argv[1:] or models:
         print(name)
-        write(folder / f"{name}.txt", *models[name]())
+        write(folder / f"{name}.txt", *models[name](), SAMPLES if name in list(models)[:3] else FEW_SAMPLES)
 
 
 main()

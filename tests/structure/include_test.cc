@@ -32,7 +32,7 @@ constexpr Folder kFolders[] = {
     {"runtime/examples", ""},
     {"model_defs/schema", ""},
     {"compiler/ir", "runtime/base"},
-    {"compiler/ops", "runtime/base compiler/ir"},
+    {"compiler/ops", "runtime/base runtime/core compiler/ir"},
     {"compiler/ops/lower", "compiler/ops"},
     {"compiler/frontend", "runtime/base runtime/train model_defs/schema compiler/ir compiler/ops"},
     {"compiler/passes", "runtime/base compiler/ir compiler/ops"},
