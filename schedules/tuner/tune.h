@@ -73,6 +73,6 @@ Result<TuneReport> tune(std::vector<TuneKernel> kernels, const std::regex& patte
 // The largest error of a schedule's result against the reference, relative to its largest element; an error when it
 // does not compile or run. What a tuned schedule may be off by is kMostError.
 inline constexpr double kMostError = 1e-4;
-Result<double> verify(const PlanKernel& kernel, int64_t n, const TuneOptions& options);
+Result<double> verify(const PlanKernel& planned, int64_t n, const TuneOptions& options);
 
 }  // namespace convoke

@@ -22,8 +22,8 @@ struct Workbench {
   int copies = 1;
 };
 
-// `kernel` with the layouts that `instance` wishes for its operands without a batch, else as they are stored.
-Kernel lay_out(const Kernel& kernel, const WeightStorage& storage, const Instance& instance);
+// `planned` with the layouts that `instance` wishes for its operands without a batch, else as they are stored.
+Kernel lay_out(const Kernel& planned, const WeightStorage& storage, const Instance& instance);
 
 // For calls of n samples of a kernel that is laid out. Inputs with a batch are the library's inputs, the others its
 // parameters (copy by copy), packed where they are stored in another layout.
