@@ -273,6 +273,22 @@ KnobRanges no_knob_ranges(const Kernel&, const TargetSpec&) { return {}; }
 
 Knobs no_knobs(const Kernel&, const TargetSpec&) { return {}; }
 
+PreferredLayouts packed_weight_outputs(const Kernel& kernel, int64_t block) {
+  PreferredLayouts layouts{std::vector<Layout>(kernel.inputs.size()), {}};
+  for (ValueId output : kernel.body.outputs) {
+    layouts.outputs.push_back(packed_weights(kernel.body.type(output).dims, block));
+  }
+  return layouts;
+}
+
+int packed_block(const Kernel& kernel) {
+  const Layout& layout = kernel.output_layouts[0];
+  if (layout.plain()) return 0;
+  const int64_t block = layout.axes[0].block;
+  const Layout packed = packed_weights(kernel.body.type(kernel.body.outputs[0]).dims, block);
+  return layout == packed ? static_cast<int>(block) : 0;
+}
+
 int lanes_for(int64_t extent, const TargetSpec& target) {
   return static_cast<int>(std::min<int64_t>(target.vector_lanes, std::bit_ceil(static_cast<uint64_t>(extent))));
 }

@@ -59,6 +59,11 @@ PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs& knobs, const T
 KnobRanges no_knob_ranges(const Kernel& kernel, const TargetSpec& target);
 Knobs no_knobs(const Kernel& kernel, const TargetSpec& target);
 
+// For weight gradients: outputs OIHW, packed in blocks of output channels (packed_weights), inputs plain.
+PreferredLayouts packed_weight_outputs(const Kernel& kernel, int64_t block);
+// The block of output channels of the first output when it has a packed layout; 0: it has another.
+int packed_block(const Kernel& kernel);
+
 // The vector width for a loop over `extent` contiguous elements: the target's, or the least power of two that covers a
 // shorter loop.
 int lanes_for(int64_t extent, const TargetSpec& target);

@@ -136,21 +136,8 @@ int registers(const Knobs& knobs) {
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
-  PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
-  const int block = lanes_of(*as_weight_gradient(kernel), target) * static_cast<int>(knobs.at("vectors"));
-  for (size_t i = 0; i < layouts.outputs.size(); ++i) {
-    layouts.outputs[i] = packed_weights(kernel.body.type(kernel.body.outputs[i]).dims, block);
-  }
-  return layouts;
-}
-
-// The block of output channels of a packed weight [co/block][ky][kx][ci][co%block]; 0: another layout.
-int packed_block(const Kernel& kernel) {
-  const Layout& layout = kernel.output_layouts[0];
-  if (layout.plain()) return 0;
-  const int64_t block = layout.axes[0].block;
-  const Layout packed = packed_weights(kernel.body.type(kernel.body.outputs[0]).dims, block);
-  return layout == packed ? static_cast<int>(block) : 0;
+  return packed_weight_outputs(kernel,
+                               lanes_of(*as_weight_gradient(kernel), target) * static_cast<int>(knobs.at("vectors")));
 }
 
 // The register tile of the knobs, where blocks of the output consist of its blocks; else one where they do.

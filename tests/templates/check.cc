@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "compiler/codegen/scratch.h"
+#include "schedules/database/lookup.h"
 #include "tests/lower/buffers.h"
 #include "tests/templates/storage.h"
 
@@ -115,6 +116,16 @@ std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTem
   return difference;
 }
 
+// As in libraries; its scratch is constant.
+Result<Halide::Module> lower_release(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                                     const TargetSpec& target) {
+  ASSIGN_OR_RETURN(BuiltKernel built, schedule.build(kernel, knobs, target));
+  const Halide::Target release(target.halide_target + "-no_runtime-user_context" + std::string(kReleaseFeatures));
+  Halide::Module module = built.pipeline.compile_to_module(built.arguments, "kernel", release);
+  ASSIGN_OR_RETURN([[maybe_unused]] const ScratchUse scratch, measure_scratch(module));
+  return module;
+}
+
 }  // namespace
 
 bool applies(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
@@ -132,14 +143,19 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
 
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
   const Kernel kernel = make_kernel(test_case, schedule, target);
-  Result<BuiltKernel> built = schedule.build(kernel, schedule.defaults(kernel, target), target);
-  if (!built.ok()) return built.status().message();
-  const Halide::Target release(target.halide_target + "-no_runtime-user_context" + std::string(kReleaseFeatures));
-  const Halide::Module module = built->pipeline.compile_to_module(built->arguments, "kernel", release);
-  const Result<ScratchUse> scratch = measure_scratch(module);
-  if (!scratch.ok()) return scratch.status().message();
-  module.compile({{Halide::OutputFileType::object, "/dev/null"}});
+  const Result<Halide::Module> module = lower_release(kernel, schedule, schedule.defaults(kernel, target), target);
+  if (!module.ok()) return module.status().message();
+  module->compile({{Halide::OutputFileType::object, "/dev/null"}});
   return "";
+}
+
+std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target) {
+  const Instance instance = lookup(kernel, batch, target).value();
+  kernel.input_layouts = instance.layouts.inputs;
+  kernel.output_layouts = instance.layouts.outputs;
+  const Result<Halide::Module> module =
+      lower_release(kernel, *find_template(instance.template_name), instance.knobs, target);
+  return module.ok() ? "" : instance.template_name + " " + to_string(instance.knobs) + ": " + module.status().message();
 }
 
 void warm_jit(const TargetSpec& target) {

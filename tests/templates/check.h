@@ -20,6 +20,9 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
 // An object with constant scratch, for a target that may not run here.
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);
 
+// What lookup gives the kernel in a class of batches is lowered with constant scratch.
+std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target);
+
 // Compiles what all JIT-compiled kernels share, for children to inherit.
 void warm_jit(const TargetSpec& target);
 

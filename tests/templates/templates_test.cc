@@ -81,6 +81,37 @@ TEST_CASE("the first case of each op that a template applies to compiles for eve
   run_all(jobs);
 }
 
+// Schedules depend on the class of batches: those of ResNet's 3x3 layers.
+TEST_CASE("what lookup chooses in each class of batches is lowered with constant scratch") {
+  struct Layer {
+    int64_t size, channels;
+  };
+  std::vector<Job> jobs;
+  const auto add = [&](const Kernel& kernel) {
+    for (const std::string& name : target_names()) {
+      const TargetSpec target = find_target(name).value();
+      for (const BatchClass batch : {BatchClass::kOne, BatchClass::kFew, BatchClass::kMany}) {
+        jobs.push_back({fmt::format("{} for {}, class {}", kernel_key(kernel), name, static_cast<int>(batch)),
+                        [=] { return check_lookup(kernel, batch, target); }});
+      }
+    }
+  };
+  for (const auto [size, channels] : {Layer{56, 64}, Layer{28, 128}, Layer{14, 256}, Layer{7, 512}}) {
+    const Type image = f32({kBatch, size, size, channels}), weight = f32({channels, channels, 3, 3});
+    const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
+                         {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                         {"dilation", std::vector<int64_t>{1, 1}},
+                         {"groups", int64_t{1}}};
+    Attrs data = attrs, weights = attrs;
+    data["input_size"] = std::vector{size, size};
+    weights["kernel_size"] = std::vector<int64_t>{3, 3};
+    add(single_op_kernel("conv2d", attrs, {image, weight}));
+    add(single_op_kernel("conv2d_backward_data", data, {image, weight}));
+    add(single_op_kernel("conv2d_backward_weights", weights, {image, image}));
+  }
+  run_all(jobs);
+}
+
 TEST_CASE("keys are parsed back") {
   for (const OpDef* op : all_ops()) {
     for (const Case& test_case : load_valid_cases(op->name)) {
