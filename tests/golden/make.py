@@ -28,7 +28,7 @@ import torchvision
 SAMPLES = 256     # a tensor
 FEW_SAMPLES = 16  # of the large models, whose files would be large too
 SEEDS = 64
-FEW_SEEDS = 3     # of models with so many weights that a seed takes seconds
+FEW_SEEDS = 3     # of models with so many weights that a seed takes seconds, where that is enough
 MASK = (1 << 64) - 1
 
 
@@ -324,12 +324,11 @@ def main():
     folder = pathlib.Path(__file__).parent
     models = {"lenet": lenet, "resnet18_small": small, "resnet18": resnet18}
     zoo = torchvision.models
-    few_seeds = [zoo.alexnet, zoo.vgg11, zoo.vgg13, zoo.vgg16, zoo.vgg19, zoo.vgg11_bn, zoo.vgg13_bn, zoo.vgg16_bn,
-                 zoo.vgg19_bn]
-    for constructor in few_seeds:
-        models[constructor.__name__] = lambda constructor=constructor: large(constructor, FEW_SEEDS)
-    for constructor in (zoo.resnet34, zoo.resnet50, zoo.resnet101, zoo.resnet152):
-        models[constructor.__name__] = lambda constructor=constructor: large(constructor, 16)
+    seeds = {zoo.alexnet: FEW_SEEDS, zoo.vgg11: FEW_SEEDS, zoo.vgg13: FEW_SEEDS, zoo.vgg16: FEW_SEEDS, zoo.vgg19: FEW_SEEDS,
+             zoo.vgg11_bn: FEW_SEEDS, zoo.vgg13_bn: FEW_SEEDS, zoo.vgg16_bn: 32, zoo.vgg19_bn: 32,
+             zoo.resnet34: 16, zoo.resnet50: 16, zoo.resnet101: 16, zoo.resnet152: 16}
+    for constructor, count in seeds.items():
+        models[constructor.__name__] = lambda constructor=constructor, count=count: large(constructor, count)
     for name in sys.argv[1:] or models:
         print(name)
         write(folder / f"{name}.txt", *models[name](), SAMPLES if name in list(models)[:3] else FEW_SAMPLES)
