@@ -34,10 +34,9 @@ std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const Target
   return winograd_pays(problem, knobs, batch, target) ? std::optional(knobs) : std::nullopt;
 }
 
-// Sums, vectors of the weight and a broadcast of the input.
 int registers(const Knobs& knobs) {
-  const int64_t tiles = knobs.at("tiles"), vectors = knobs.at("vectors");
-  return static_cast<int>(tiles * vectors + vectors + 1);
+  return registers_of(
+      {.vectors = static_cast<int>(knobs.at("vectors")), .pixels = static_cast<int>(knobs.at("tiles"))});
 }
 
 // Rounding errors of independent terms add as squares: row i of A weighs those of point j, whose transforms make

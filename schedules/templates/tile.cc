@@ -16,7 +16,7 @@ bool fits_registers(const TiledExtent& extent, const Tile& tile, const TargetSpe
 }
 
 // Time of one step of the sum over all tiles, in FMAs. As many ports load as multiply, at the same time: the larger of
-// the two numbers counts, and the smaller the more the nearer it comes (fitted to measured tiles, within 4 %).
+// the two numbers counts, and the smaller the more the nearer it comes (fitted to measured tiles, within 10 %).
 double price(const TiledExtent& extent, const Tile& tile) {
   const int tiles = ceil_div(extent.channels, extent.lanes * tile.vectors) * ceil_div(extent.pixels, tile.pixels);
   const int fmas = std::max(tile.vectors * tile.pixels, kHidingAccumulators), loads = tile.vectors + tile.pixels;

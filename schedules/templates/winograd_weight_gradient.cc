@@ -115,51 +115,42 @@ void define_gradient(const WinogradWork& work, WinogradGradient& g) {
 // Planes whose distance is an odd number of cache lines do not push each other out.
 constexpr int odd(int extent) { return extent | 1; }
 
+// A panel of one operand, a chunk of tiles at a time: its patches are copied, then transformed, `lane` by vectors.
+struct Panel {
+  Func transformed, columns, patch;
+  Var lane, block;
+  int width;  // of lane
+};
+
+void schedule_panel(Panel panel, const WinogradForm& form, const WinogradGradient& g) {
+  Var lo("lo"), li("li");
+  panel.transformed.compute_at(g.sums, g.chunks.x)
+      .store_in(MemoryType::Heap)
+      .bound_storage(g.t, odd(form.chunk))
+      .bound_extent(g.chunk, 1)
+      .bound_extent(panel.lane, panel.width)
+      .split(panel.lane, lo, li, form.lanes, TailStrategy::RoundUp)
+      .reorder(li, g.j, g.i, lo, panel.block, g.t, g.chunk)
+      .vectorize(li)
+      .unroll(g.i)
+      .unroll(g.j);
+  panel.columns.compute_at(panel.transformed, lo)
+      .store_in(MemoryType::Stack)
+      .bound_extent(panel.lane, form.lanes)
+      .vectorize(panel.lane, form.lanes)
+      .unroll(g.i)
+      .unroll(g.x);
+  panel.patch.compute_at(panel.transformed, panel.block)
+      .store_in(MemoryType::Heap)
+      .vectorize(panel.lane, form.lanes)
+      .reorder(panel.lane, panel.block, g.x, g.y);
+}
+
 void schedule_transforms(const WinogradWork& work, WinogradGradient& g) {
   const WinogradForm& form = work.form;
-  Var lo("lo"), li("li");
-  g.input.compute_at(g.sums, g.chunks.x)
-      .store_in(MemoryType::Heap)
-      .bound_storage(g.t, odd(form.chunk))
-      .bound_extent(g.chunk, 1)
-      .bound_extent(g.p, kWinogradPanel)
-      .split(g.p, lo, li, form.lanes, TailStrategy::RoundUp)
-      .reorder(li, g.j, g.i, lo, g.a, g.t, g.chunk)
-      .vectorize(li)
-      .unroll(g.i)
-      .unroll(g.j);
-  g.input_columns.compute_at(g.input, lo)
-      .store_in(MemoryType::Stack)
-      .bound_extent(g.p, form.lanes)
-      .vectorize(g.p, form.lanes)
-      .unroll(g.i)
-      .unroll(g.x);
-  g.input_patch.compute_at(g.input, g.a)
-      .store_in(MemoryType::Heap)
-      .vectorize(g.p, form.lanes)
-      .reorder(g.p, g.a, g.x, g.y);
-
-  g.output.compute_at(g.sums, g.chunks.x)
-      .store_in(MemoryType::Heap)
-      .bound_storage(g.t, odd(form.chunk))
-      .bound_extent(g.chunk, 1)
-      .bound_extent(g.l, form.block)
-      .bound_extent(g.b, form.blocks)
-      .split(g.l, lo, li, form.lanes, TailStrategy::RoundUp)
-      .reorder(li, g.j, g.i, lo, g.b, g.t, g.chunk)
-      .vectorize(li)
-      .unroll(g.i)
-      .unroll(g.j);
-  g.gradient_columns.compute_at(g.output, lo)
-      .store_in(MemoryType::Stack)
-      .bound_extent(g.l, form.lanes)
-      .vectorize(g.l, form.lanes)
-      .unroll(g.i)
-      .unroll(g.x);
-  g.gradient_patch.compute_at(g.output, g.b)
-      .store_in(MemoryType::Heap)
-      .vectorize(g.l, form.lanes)
-      .reorder(g.l, g.b, g.x, g.y);
+  schedule_panel({g.input, g.input_columns, g.input_patch, g.p, g.a, kWinogradPanel}, form, g);
+  g.output.bound_extent(g.b, form.blocks);
+  schedule_panel({g.output, g.gradient_columns, g.gradient_patch, g.l, g.b, form.block}, form, g);
 }
 
 void schedule_sums(const WinogradWork& work, WinogradGradient& g) {
