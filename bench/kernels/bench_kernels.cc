@@ -15,9 +15,9 @@
 
 #include "bench/kernels/call.h"
 #include "bench/kernels/layers.h"
-#include "bench/kernels/peak.h"
 #include "compiler/ops/op.h"
 #include "schedules/database/lookup.h"
+#include "schedules/tuner/rates.h"
 
 namespace convoke::bench {
 namespace {
@@ -104,7 +104,7 @@ int run_all(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const TargetSpec target = find_target("host").value();
-  const double peak = measure_fma_peak(target);
+  const double peak = 1e9 * fma_peak_gflops();
   benchmark::AddCustomContext("fma_peak_gflops", fmt::format("{:.1f}", peak / 1e9));
   const std::vector<Work> work = all_work();
   for (const Work& one : work) {

@@ -40,12 +40,13 @@ def now():
 
 
 def build_native(folder):
-    """The workers in C, and what measures the machine."""
+    """The workers in C, and what measures the machine: the tuner's loops."""
     compiler = os.environ.get("CC", "cc")
-    for name, sources in {"convoke_c": ["worker.c", "convoke.c"], "onnxruntime_c": ["worker.c", "onnxruntime.c"],
-                          "machine": ["machine.c"]}.items():
+    for name, sources in {"convoke_c": ["worker.c", "convoke.c"], "onnxruntime_c": ["worker.c", "onnxruntime.c"]}.items():
         subprocess.run([compiler, "-O3", "-march=native", "-std=gnu11", *(NATIVE / source for source in sources), "-o",
                         folder / name, "-lm", "-ldl", "-pthread"], check=True)
+    subprocess.run([os.environ.get("CXX", "c++"), "-O2", "-std=c++20", "-I", ROOT, NATIVE / "machine.cc",
+                    ROOT / "schedules/tuner/rates.cc", "-o", folder / "machine", "-pthread"], check=True)
 
 
 def rates(folder, threads):

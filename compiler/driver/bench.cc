@@ -1,15 +1,12 @@
 // convoke bench: the median time of a call, and where it goes by kernel.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <memory>
-#include <numeric>
 
 #include "compiler/driver/model_arguments.h"
 #include "compiler/driver/output.h"
+#include "compiler/driver/profile.h"
 #include "compiler/driver/verb.h"
-#include "compiler/driver/workload.h"
 #include "runtime/base/file.h"
 #include "runtime/core/plan.h"
 #include "runtime/io/table.h"
@@ -25,113 +22,50 @@ struct Arguments {
   double seconds = 2;
 };
 
-using Clock = std::chrono::steady_clock;
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-struct RowTime {
-  const convoke_row* row;
-  double ms;  // a call of it
-};
-
-struct Measured {
-  double median_ms, least_ms;
-  int64_t calls;
-  std::vector<RowTime> rows;  // in order; those that ran
-};
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
-// Medians over `steps` steps, apart from the timing of whole calls, which this would disturb.
-Result<std::vector<RowTime>> profile(const Library& library, Workload& workload, int64_t steps) {
-  const convoke_library& table = library.table();
-  std::vector<std::vector<double>> times(static_cast<size_t>(library.model().row_count));
-  std::vector<uint64_t> ns(times.size()), calls(times.size());
-  for (int64_t i = 0; i < steps; ++i) {
-    table.profile(workload.context(), 1);  // clears
-    RETURN_IF_ERROR(workload.step());
-    table.profile_read(workload.context(), ns.data(), calls.data());
-    for (size_t r = 0; r < times.size(); ++r) {
-      if (calls[r] > 0) times[r].push_back(static_cast<double>(ns[r]) / 1e6);
-    }
-  }
-  table.profile(workload.context(), 0);
-  std::vector<RowTime> rows;
-  for (size_t r = 0; r < times.size(); ++r) {
-    if (!times[r].empty()) rows.push_back({&library.model().rows[r], median(times[r])});
-  }
-  return rows;
-}
-
-Result<Measured> measure(const Library& library, Workload& workload, double seconds) {
-  constexpr int kWarmUps = 3;
-  constexpr size_t kFewestCalls = 5;
-  for (int i = 0; i < kWarmUps; ++i) RETURN_IF_ERROR(workload.step());
-  std::vector<double> times;
-  const auto begin = Clock::now();
-  while (times.size() < kFewestCalls || milliseconds_since(begin) < 1000 * seconds) {
-    const auto start = Clock::now();
-    RETURN_IF_ERROR(workload.step());
-    times.push_back(milliseconds_since(start));
-  }
-  Measured measured{median(times), std::ranges::min(times), static_cast<int64_t>(times.size()), {}};
-
-  ASSIGN_OR_RETURN(measured.rows, profile(library, workload, std::clamp<int64_t>(measured.calls / 4, 3, 1000)));
-  return measured;
-}
-
-double total_ms(const std::vector<RowTime>& rows) {
-  return std::accumulate(rows.begin(), rows.end(), 0.0, [](double sum, const RowTime& row) { return sum + row.ms; });
-}
-
-double giga_per_second(int64_t per_sample, int64_t per_call, int64_t n, double ms) {
-  return static_cast<double>(per_sample * n + per_call) / ms / 1e6;
-}
-
-Json measured_json(const Measured& measured, const Library& library, const Arguments& arguments, int64_t n,
-                   int32_t threads) {
+Json report_json(const Profile& profile, const Library& library, const WorkloadOptions& work) {
+  const double total_ms = total(profile.rows).ms;
   Json kernels = Json::array();
-  const double total = total_ms(measured.rows);
-  for (const auto& [row, ms] : measured.rows) {
-    kernels.push_back({{"program", core::kProgramNames[row->program]},
-                       {"name", row->name},
-                       {"schedule", row->schedule},
-                       {"ms", ms},
-                       {"share", ms / total},
-                       {"gflops", giga_per_second(row->flops_per_sample, row->flops_per_call, n, ms)},
-                       {"gigabytes_per_second", giga_per_second(row->bytes_per_sample, row->bytes_per_call, n, ms)}});
+  for (const auto& [r, spent] : profile.rows) {
+    const convoke_row& row = library.model().rows[r];
+    Json kernel = {{"program", core::kProgramNames[row.program]}, {"name", row.name}, {"schedule", row.schedule}};
+    add_spent(spent, total_ms, profile.machine, kernel);
+    kernels.push_back(std::move(kernel));
   }
-  Json json = {{"model", library.model().name},
-               {"target", library.model().target},
-               {"batch", n},
-               {"threads", threads},
-               {"training", arguments.train},
-               {"calls", measured.calls},
-               {"median_ms", measured.median_ms},
-               {"min_ms", measured.least_ms}};
-  json["images_per_second"] = 1000 * static_cast<double>(n) / measured.median_ms;
-  json["kernels"] = std::move(kernels);
-  return json;
+  return {{"model", library.model().name},
+          {"target", library.model().target},
+          {"batch", work.n},
+          {"threads", work.threads},
+          {"training", work.train},
+          {"calls", profile.calls},
+          {"median_ms", profile.median_ms},
+          {"min_ms", profile.least_ms},
+          {"images_per_second", 1000 * work.n / profile.median_ms},
+          {"fma_peak_gflops", profile.machine.gflops},
+          {"memory_gigabytes_per_second", profile.machine.gigabytes_per_second},
+          {"kernels", std::move(kernels)}};
 }
 
-void print_measured(const Measured& measured, const Library& library, const Arguments& arguments, int64_t n,
-                    int32_t threads) {
-  std::vector<TableRow> rows = {{"", "kernel", "schedule", "ms", "share", "GFLOP/s", "GB/s"}, {}};
-  const double total = total_ms(measured.rows);
-  for (const auto& [row, ms] : measured.rows) {
-    rows.push_back({core::kProgramNames[row->program], row->name, row->schedule, fmt::format("{:.4f}", ms),
-                    fmt::format("{:.1f} %", 100 * ms / total),
-                    fmt::format("{:.1f}", giga_per_second(row->flops_per_sample, row->flops_per_call, n, ms)),
-                    fmt::format("{:.1f}", giga_per_second(row->bytes_per_sample, row->bytes_per_call, n, ms))});
+void print_kernels(const Profile& profile, const Library& library) {
+  std::vector<TableRow> rows = {{"", "kernel"}, {}};
+  rows[0].insert(rows[0].end(), std::begin(kSpentColumns), std::end(kSpentColumns));
+  rows[0].emplace_back("schedule");
+  const double total_ms = total(profile.rows).ms;
+  for (const auto& [r, spent] : profile.rows) {
+    const convoke_row& row = library.model().rows[r];
+    TableRow& cells = rows.emplace_back(TableRow{core::kProgramNames[row.program], row.name});
+    for (std::string& cell : spent_cells(spent, total_ms, profile.machine)) cells.push_back(std::move(cell));
+    cells.emplace_back(row.schedule);
   }
-  fmt::print("{}\n", format_table("lllrrrr", rows));
+  fmt::print("{}\n", format_table("llrrrrrrl", rows));
+}
+
+void print_summary(const Profile& profile, const Library& library, const WorkloadOptions& work) {
   fmt::print("{} for {}, batch {}, {} threads, {}: median {:.4f} ms, least {:.4f} ms of {} calls; {:.0f} images/s\n",
-             library.model().name, library.model().target, n, threads, arguments.train ? "training step" : "inference",
-             measured.median_ms, measured.least_ms, measured.calls, 1000 * static_cast<double>(n) / measured.median_ms);
+             library.model().name, library.model().target, work.n, work.threads,
+             work.train ? "training step" : "inference", profile.median_ms, profile.least_ms, profile.calls,
+             1000 * work.n / profile.median_ms);
+  fmt::print("the machine, now: {:.0f} GFLOP/s of multiply-adds, {:.1f} GB/s from memory\n", profile.machine.gflops,
+             profile.machine.gigabytes_per_second);
 }
 
 Result<ExitCode> run(const Arguments& arguments) {
@@ -142,14 +76,16 @@ Result<ExitCode> run(const Arguments& arguments) {
                                                                            .cache_directory = user_cache_directory(),
                                                                            .progress = compile_progress()}));
   ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
-  const auto n = static_cast<int32_t>(options.batch);
-  const int32_t threads = resolve_threads(arguments.threads);
-  ASSIGN_OR_RETURN(Workload workload, Workload::make(library, {n, threads, arguments.train}));
-  ASSIGN_OR_RETURN(const Measured measured, measure(library, workload, arguments.seconds));
+  const WorkloadOptions work{.n = static_cast<int32_t>(options.batch),
+                             .threads = resolve_threads(arguments.threads),
+                             .train = arguments.train};
+  ASSIGN_OR_RETURN(Workload workload, Workload::make(library, work));
+  ASSIGN_OR_RETURN(const Profile measured, profile(library, workload, arguments.seconds));
   if (arguments.json) {
-    print_json(measured_json(measured, library, arguments, n, threads));
+    print_json(report_json(measured, library, work));
   } else {
-    print_measured(measured, library, arguments, n, threads);
+    print_kernels(measured, library);
+    print_summary(measured, library, work);
   }
   return 0;
 }

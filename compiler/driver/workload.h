@@ -19,6 +19,7 @@ class Workload {
 
   Status step();  // training: forward, loss, backward, update
   convoke_context* context() { return context_.get(); }
+  const WorkloadOptions& options() const { return options_; }
 
  private:
   Workload(const Library& library, Weights weights, Context context, const WorkloadOptions& options);

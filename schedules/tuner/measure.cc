@@ -13,7 +13,7 @@
 #include "compiler/codegen/child.h"
 #include "compiler/ops/interpreter.h"
 #include "runtime/train/library.h"
-#include "schedules/tuner/fma_loop.h"
+#include "schedules/tuner/rates.h"
 
 namespace convoke {
 namespace {

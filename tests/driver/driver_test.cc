@@ -99,6 +99,9 @@ TEST_CASE("bench: a median and a profile") {
     CHECK(report["median_ms"] > 0);
     CHECK(report["images_per_second"] > 0);
     CHECK(report["kernels"].size() > 5);
+    const json& kernel = report["kernels"][0];
+    CHECK(kernel["peak_share"] == kernel["gflops"].get<double>() / report["fma_peak_gflops"].get<double>());
+    CHECK(kernel["memory_share"] > 0);
   }
 }
 

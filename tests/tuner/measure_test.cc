@@ -10,7 +10,7 @@
 
 #include "runtime/base/file.h"
 #include "schedules/database/lookup.h"
-#include "schedules/tuner/fma_loop.h"
+#include "schedules/tuner/rates.h"
 #include "schedules/tuner/tune.h"
 
 namespace convoke {
@@ -41,7 +41,11 @@ TEST_CASE("the largest difference is relative to the largest element") {
   CHECK(std::isinf(largest_difference({1}, {1, 1})));
 }
 
-TEST_CASE("the multiply-add loop has a rate") { CHECK(fma_gflops() > 0); }
+TEST_CASE("the machine has rates") {
+  CHECK(fma_gflops() > 0);
+  CHECK(fma_peak_gflops() > 0);
+  CHECK(memory_gigabytes_per_second(2) > 0);
+}
 
 Kernel linear_kernel() { return single_op_kernel("linear", {}, {f32({kBatch, 40}), f32({24, 40}), f32({24})}); }
 

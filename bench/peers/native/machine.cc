@@ -1,0 +1,15 @@
+// What the machine gives, now: "GFLOP/s GB/s", of multiply-adds in registers on one core, and of reading memory with
+// THREADS threads.
+//
+//   machine THREADS
+#include <cstdio>
+#include <cstdlib>
+
+#include "schedules/tuner/rates.h"
+
+int main(int argc, char** argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
+  if (threads < 1 || threads > 64) return 1;
+  std::printf("%.2f %.2f\n", convoke::fma_peak_gflops(), convoke::memory_gigabytes_per_second(threads));
+  return 0;
+}
