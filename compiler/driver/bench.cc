@@ -1,8 +1,9 @@
-// convoke bench: the median time of a call, and where it goes by kernel.
+// convoke bench: the median time of a call, and where it goes, by kernel or by layer.
 #include <fmt/format.h>
 
 #include <memory>
 
+#include "compiler/driver/layer_times.h"
 #include "compiler/driver/model_arguments.h"
 #include "compiler/driver/output.h"
 #include "compiler/driver/profile.h"
@@ -18,11 +19,11 @@ namespace {
 struct Arguments {
   ModelArguments model;
   int32_t threads = 0;
-  bool train = false, json = false;
+  bool train = false, layers = false, json = false;
   double seconds = 2;
 };
 
-Json report_json(const Profile& profile, const Library& library, const WorkloadOptions& work) {
+Json kernels_json(const Profile& profile, const Library& library) {
   const double total_ms = total(profile.rows).ms;
   Json kernels = Json::array();
   for (const auto& [r, spent] : profile.rows) {
@@ -31,6 +32,26 @@ Json report_json(const Profile& profile, const Library& library, const WorkloadO
     add_spent(spent, total_ms, profile.machine, kernel);
     kernels.push_back(std::move(kernel));
   }
+  return kernels;
+}
+
+// Of the parts the times alone.
+Json layers_json(const Profile& profile, const std::vector<LayerTime>& layers) {
+  const double total_ms = total(profile.rows).ms;
+  Json array = Json::array();
+  for (const LayerTime& layer : layers) {
+    Json one = {{"name", layer.name},
+                {"op", layer.op},
+                {"forward_ms", layer.forward.ms},
+                {"data_gradient_ms", layer.data_gradient.ms},
+                {"weight_gradient_ms", layer.weight_gradient.ms}};
+    if (layer.sum().ms > 0) add_spent(layer.sum(), total_ms, profile.machine, one);
+    array.push_back(std::move(one));
+  }
+  return array;
+}
+
+Json report_json(const Profile& profile, const Library& library, const WorkloadOptions& work) {
   return {{"model", library.model().name},
           {"target", library.model().target},
           {"batch", work.n},
@@ -42,21 +63,42 @@ Json report_json(const Profile& profile, const Library& library, const WorkloadO
           {"images_per_second", 1000 * work.n / profile.median_ms},
           {"fma_peak_gflops", profile.machine.gflops},
           {"memory_gigabytes_per_second", profile.machine.gigabytes_per_second},
-          {"kernels", std::move(kernels)}};
+          {"kernels", kernels_json(profile, library)}};
+}
+
+void append(TableRow& row, std::vector<std::string> cells) {
+  row.insert(row.end(), std::make_move_iterator(cells.begin()), std::make_move_iterator(cells.end()));
 }
 
 void print_kernels(const Profile& profile, const Library& library) {
   std::vector<TableRow> rows = {{"", "kernel"}, {}};
-  rows[0].insert(rows[0].end(), std::begin(kSpentColumns), std::end(kSpentColumns));
-  rows[0].emplace_back("schedule");
+  append(rows[0], {std::begin(kSpentColumns), std::end(kSpentColumns)});
+  append(rows[0], {"schedule"});
   const double total_ms = total(profile.rows).ms;
   for (const auto& [r, spent] : profile.rows) {
     const convoke_row& row = library.model().rows[r];
     TableRow& cells = rows.emplace_back(TableRow{core::kProgramNames[row.program], row.name});
-    for (std::string& cell : spent_cells(spent, total_ms, profile.machine)) cells.push_back(std::move(cell));
-    cells.emplace_back(row.schedule);
+    append(cells, spent_cells(spent, total_ms, profile.machine));
+    append(cells, {row.schedule});
   }
   fmt::print("{}\n", format_table("llrrrrrrl", rows));
+}
+
+std::string ms_or_dash(double ms) { return ms > 0 ? fmt::format("{:.4f}", ms) : "-"; }
+
+void print_layers(const Profile& profile, const std::vector<LayerTime>& layers) {
+  std::vector<TableRow> rows = {{"layer", "op", "forward", "data gradient", "weight gradient"}, {}};
+  append(rows[0], {std::begin(kSpentColumns), std::end(kSpentColumns)});
+  const double total_ms = total(profile.rows).ms;
+  for (const LayerTime& layer : layers) {
+    TableRow& cells = rows.emplace_back(TableRow{layer.name, layer.op});
+    for (const Spent& part : {layer.forward, layer.data_gradient, layer.weight_gradient}) {
+      append(cells, {ms_or_dash(part.ms)});
+    }
+    const bool ran = layer.sum().ms > 0;
+    append(cells, ran ? spent_cells(layer.sum(), total_ms, profile.machine) : TableRow(std::size(kSpentColumns), "-"));
+  }
+  fmt::print("{}\n", format_table("llrrrrrrrrr", rows));
 }
 
 void print_summary(const Profile& profile, const Library& library, const WorkloadOptions& work) {
@@ -72,21 +114,30 @@ Result<ExitCode> run(const Arguments& arguments) {
   ASSIGN_OR_RETURN(ModelOptions options, resolve(arguments.model, 1));
   options.training = arguments.train;
   ASSIGN_OR_RETURN(const TemporaryDirectory directory, TemporaryDirectory::make());
-  ASSIGN_OR_RETURN(const CompiledLibrary compiled, compile_model(options, {.output_directory = directory.path(),
-                                                                           .cache_directory = user_cache_directory(),
-                                                                           .progress = compile_progress()}));
+  ASSIGN_OR_RETURN(const PlannedModel planned, plan_model(options));
+  ASSIGN_OR_RETURN(const CompiledLibrary compiled, compile_planned(planned, {.output_directory = directory.path(),
+                                                                             .cache_directory = user_cache_directory(),
+                                                                             .progress = compile_progress()}));
   ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
   const WorkloadOptions work{.n = static_cast<int32_t>(options.batch),
                              .threads = resolve_threads(arguments.threads),
                              .train = arguments.train};
   ASSIGN_OR_RETURN(Workload workload, Workload::make(library, work));
   ASSIGN_OR_RETURN(const Profile measured, profile(library, workload, arguments.seconds));
+  std::vector<LayerTime> layers;
+  if (arguments.layers) layers = layer_times(planned, measured.rows);
   if (arguments.json) {
-    print_json(report_json(measured, library, work));
+    Json report = report_json(measured, library, work);
+    if (arguments.layers) report["layers"] = layers_json(measured, layers);
+    print_json(report);
+    return 0;
+  }
+  if (arguments.layers) {
+    print_layers(measured, layers);
   } else {
     print_kernels(measured, library);
-    print_summary(measured, library, work);
   }
+  print_summary(measured, library, work);
   return 0;
 }
 
@@ -99,6 +150,7 @@ VerbRun bench_verb(CLI::App& app) {
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   app.add_flag("--train", arguments->train, "Time training steps: forward, loss, backward, update");
+  app.add_flag("--layers", arguments->layers, "A row a layer of the model, in place of one a kernel");
   app.add_option("--seconds", arguments->seconds, "How long to measure")->check(CLI::Range(0.01, 3600.0));
   app.add_flag("--json", arguments->json, "Report as JSON");
   return [arguments] { return run(*arguments); };

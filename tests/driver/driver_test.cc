@@ -105,6 +105,23 @@ TEST_CASE("bench: a median and a profile") {
   }
 }
 
+TEST_CASE("bench --layers: the kernels' times by layer") {
+  const json report = run_json("bench " + kLeNet + " --batch 4 --threads 1 --seconds 0.05 --train --layers");
+  const json& layers = report["layers"];
+  REQUIRE(layers.size() == 14);  // LeNet's, then loss and update
+  CHECK(layers[0]["name"] == "conv1");
+  CHECK(layers[0]["forward_ms"] > 0);
+  CHECK(layers[0]["data_gradient_ms"] == 0);  // nobody asks for the image's
+  CHECK(layers[0]["weight_gradient_ms"] > 0);
+  CHECK(layers[1]["name"] == "relu1");
+  CHECK(!layers[1].contains("ms"));  // fused into conv1
+  double by_layer = 0, by_kernel = 0;
+  for (const json& layer : layers) by_layer += layer.value("ms", 0.0);
+  for (const json& kernel : report["kernels"]) by_kernel += kernel["ms"].get<double>();
+  CHECK(by_layer == doctest::Approx(by_kernel));
+  CHECK(contains(run_convoke("bench " + kLeNet + " --seconds 0.05 --layers").output, "conv1    conv2d "));
+}
+
 TEST_CASE("summary: torchinfo's numbers, and the kernels") {
   CHECK(run_json("summary " + kLeNet)["parameters"] == 61706);
   const json summary = run_json("summary model_defs/models/resnet18.textproto");
