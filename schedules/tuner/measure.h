@@ -7,17 +7,9 @@
 #include <vector>
 
 #include "runtime/base/status.h"
-#include "schedules/tuner/workbench.h"
+#include "schedules/tuner/session.h"
 
 namespace convoke {
-
-struct Subject {
-  const Kernel* kernel;
-  std::string library;  // path
-  int64_t n = 1;
-  int threads = 1;
-  int copies = 1;  // of the workbench
-};
 
 struct Comparison {
   double ns = 0, base_ns = 0;  // lower quartiles of a call
