@@ -3,8 +3,10 @@
 
 #include <memory>
 
+#include "compiler/driver/against.h"
 #include "compiler/driver/layer_times.h"
 #include "compiler/driver/model_arguments.h"
+#include "compiler/driver/onednn/onednn.h"
 #include "compiler/driver/output.h"
 #include "compiler/driver/profile.h"
 #include "compiler/driver/verb.h"
@@ -20,6 +22,7 @@ struct Arguments {
   ModelArguments model;
   int32_t threads = 0;
   bool train = false, layers = false, json = false;
+  std::string against;
   double seconds = 2;
 };
 
@@ -66,6 +69,34 @@ Json report_json(const Profile& profile, const Library& library, const WorkloadO
           {"kernels", kernels_json(profile, library)}};
 }
 
+struct AgainstTotal {
+  double ms = 0, onednn_ms = 0;
+};
+AgainstTotal total(const std::vector<LayerAgainst>& layers) {
+  AgainstTotal sum;
+  for (const LayerAgainst& layer : layers) sum.ms += layer.ms, sum.onednn_ms += layer.onednn_ms;
+  return sum;
+}
+
+Json against_json(const std::vector<LayerAgainst>& layers) {
+  Json array = Json::array();
+  for (const LayerAgainst& layer : layers) {
+    array.push_back({{"layer", layer.layer},
+                     {"direction", layer.direction},
+                     {"schedule", layer.schedule},
+                     {"ms", layer.ms},
+                     {"onednn_ms", layer.onednn_ms},
+                     {"ratio", layer.onednn_ms / layer.ms},
+                     {"difference", layer.difference}});
+  }
+  const AgainstTotal sum = total(layers);
+  return {{"onednn", onednn_version().value()},
+          {"ms", sum.ms},
+          {"onednn_ms", sum.onednn_ms},
+          {"ratio", sum.onednn_ms / sum.ms},
+          {"layers", std::move(array)}};
+}
+
 void append(TableRow& row, std::vector<std::string> cells) {
   row.insert(row.end(), std::make_move_iterator(cells.begin()), std::make_move_iterator(cells.end()));
 }
@@ -101,6 +132,25 @@ void print_layers(const Profile& profile, const std::vector<LayerTime>& layers) 
   fmt::print("{}\n", format_table("llrrrrrrrrr", rows));
 }
 
+void print_against(const std::vector<LayerAgainst>& layers) {
+  std::vector<TableRow> rows = {{"layer", "", "ms", "oneDNN", "ratio", "difference", "schedule"}, {}};
+  const auto add = [&](const std::string& name, double ms, double onednn_ms) -> TableRow& {
+    return rows.emplace_back(TableRow{name, "", fmt::format("{:.4f}", ms), fmt::format("{:.4f}", onednn_ms),
+                                      fmt::format("{:.2f}", onednn_ms / ms), "", ""});
+  };
+  for (const LayerAgainst& layer : layers) {
+    TableRow& row = add(layer.layer, layer.ms, layer.onednn_ms);
+    row[1] = layer.direction;
+    row[5] = fmt::format("{:.1e}", layer.difference);
+    row[6] = layer.schedule;
+  }
+  rows.emplace_back();
+  const AgainstTotal sum = total(layers);
+  add("total", sum.ms, sum.onednn_ms);
+  fmt::print("{}\nconvolutions and linear layers, each alone, beside oneDNN {}\n\n", format_table("llrrrrl", rows),
+             onednn_version().value());
+}
+
 void print_summary(const Profile& profile, const Library& library, const WorkloadOptions& work) {
   fmt::print("{} for {}, batch {}, {} threads, {}: median {:.4f} ms, least {:.4f} ms of {} calls; {:.0f} images/s\n",
              library.model().name, library.model().target, work.n, work.threads,
@@ -122,6 +172,10 @@ Result<ExitCode> run(const Arguments& arguments) {
   const WorkloadOptions work{.n = static_cast<int32_t>(options.batch),
                              .threads = resolve_threads(arguments.threads),
                              .train = arguments.train};
+  std::vector<LayerAgainst> against;
+  if (!arguments.against.empty()) {
+    ASSIGN_OR_RETURN(against, against_onednn(planned, work, arguments.seconds / 10));
+  }
   ASSIGN_OR_RETURN(Workload workload, Workload::make(library, work));
   ASSIGN_OR_RETURN(const Profile measured, profile(library, workload, arguments.seconds));
   std::vector<LayerTime> layers;
@@ -129,6 +183,7 @@ Result<ExitCode> run(const Arguments& arguments) {
   if (arguments.json) {
     Json report = report_json(measured, library, work);
     if (arguments.layers) report["layers"] = layers_json(measured, layers);
+    if (!arguments.against.empty()) report["against"] = against_json(against);
     print_json(report);
     return 0;
   }
@@ -137,6 +192,7 @@ Result<ExitCode> run(const Arguments& arguments) {
   } else {
     print_kernels(measured, library);
   }
+  if (!arguments.against.empty()) print_against(against);
   print_summary(measured, library, work);
   return 0;
 }
@@ -151,6 +207,9 @@ VerbRun bench_verb(CLI::App& app) {
       ->type_name("N");
   app.add_flag("--train", arguments->train, "Time training steps: forward, loss, backward, update");
   app.add_flag("--layers", arguments->layers, "A row a layer of the model, in place of one a kernel");
+  app.add_option("--against", arguments->against, "Convolutions and linear layers beside those of this library, too")
+      ->check(CLI::IsMember({"onednn"}))
+      ->type_name("onednn");
   app.add_option("--seconds", arguments->seconds, "How long to measure")->check(CLI::Range(0.01, 3600.0));
   app.add_flag("--json", arguments->json, "Report as JSON");
   return [arguments] { return run(*arguments); };

@@ -18,6 +18,20 @@ Spent& part(LayerTime& layer, const Plan& plan, const PlanRow& row) {
   return writes_gradients(plan, row) ? layer.weight_gradient : layer.data_gradient;
 }
 
+// "layer1.0.conv1.backward.weight" is layer1.0.conv1's: names of layers have dots, too. Empty: nobody's.
+std::string layer_named(const Graph& graph, std::string name) {
+  const auto is_layer = [&] {
+    const ValueId value = find_value(graph, name);
+    return value != kNoValue && !graph.is_source_value(value);
+  };
+  while (!is_layer()) {
+    const size_t dot = name.rfind('.');
+    if (dot == std::string::npos) return "";
+    name.resize(dot);
+  }
+  return name;
+}
+
 }  // namespace
 
 Spent LayerTime::sum() const {
@@ -27,20 +41,15 @@ Spent LayerTime::sum() const {
   return sum;
 }
 
-// "layer1.0.conv1.backward.weight+…": names of layers have dots, too.
 std::string layer_of(const PlannedModel& planned, const PlanRow& row) {
   if (row.program == CONVOKE_LOSS || row.program == CONVOKE_UPDATE) return "";
-  std::string name = row.name.substr(0, row.name.find('+'));
-  const auto is_layer = [&] {
-    const ValueId value = find_value(planned.imported, name);
-    return value != kNoValue && !planned.imported.is_source_value(value);
-  };
-  while (!is_layer()) {
-    const size_t dot = name.rfind('.');
-    if (dot == std::string::npos) return "";
-    name.resize(dot);
+  const size_t inputs = planned.plan.kernels[row.kernel].kernel.inputs.size();
+  for (size_t i = 0; i < inputs; ++i) {
+    const PlanBuffer& buffer = planned.plan.buffers[row.buffers[i]];
+    if (buffer.type.has_batch() || buffer.type.rank() < 2) continue;
+    if (std::string layer = layer_named(planned.imported, buffer.name); !layer.empty()) return layer;
   }
-  return name;
+  return layer_named(planned.imported, row.name.substr(0, row.name.find('+')));
 }
 
 std::vector<LayerTime> layer_times(const PlannedModel& planned, const std::vector<RowTime>& rows) {

@@ -9,8 +9,8 @@
 
 namespace convoke {
 
-// The layer that a kernel is counted to: that of its first node, which fused layers are counted to, too. Empty: none,
-// as of the loss or the update.
+// The layer that a kernel is counted to: that of its weight (a convolution into which a batch norm was folded is named
+// as the norm), else of its first node. Fused layers are counted to it. Empty: none, as of the loss or the update.
 std::string layer_of(const PlannedModel& planned, const PlanRow& row);
 
 struct LayerTime {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "runtime/base/file.h"
 #include "tests/driver/command.h"
@@ -120,6 +121,20 @@ TEST_CASE("bench --layers: the kernels' times by layer") {
   for (const json& kernel : report["kernels"]) by_kernel += kernel["ms"].get<double>();
   CHECK(by_layer == doctest::Approx(by_kernel));
   CHECK(contains(run_convoke("bench " + kLeNet + " --seconds 0.05 --layers").output, "conv1    conv2d "));
+  const json folded = run_json("bench model_defs/models/resnet18_small.textproto --seconds 0.05 --layers")["layers"];
+  CHECK(folded[0]["forward_ms"] > 0);   // the first convolution has the batch norm in it
+  CHECK(folded[1]["forward_ms"] == 0);  // of the batch norm
+}
+
+TEST_CASE("bench --against onednn: the same results, layer by layer") {
+  const json inference = run_json("bench " + kLeNet + " --seconds 0.05 --against onednn")["against"];
+  REQUIRE(inference["layers"].size() == 5);
+  CHECK(inference["layers"][0]["layer"] == "conv1");
+  CHECK(inference["layers"][0]["onednn_ms"] > 0);
+  const json training = run_json("bench " + kLeNet + " --batch 9 --threads 2 --seconds 0.05 --train --against onednn");
+  std::map<std::string, int> directions;
+  for (const json& layer : training["against"]["layers"]) ++directions[layer["direction"]];
+  CHECK(directions == std::map<std::string, int>{{"data gradient", 4}, {"forward", 5}, {"weight gradient", 5}});
 }
 
 TEST_CASE("summary: torchinfo's numbers, and the kernels") {

@@ -48,10 +48,11 @@ constexpr Folder kFolders[] = {
     {"schedules/tuner",
      "runtime/base runtime/core runtime/train compiler/ir compiler/ops compiler/kernels compiler/codegen "
      "schedules/targets schedules/database"},
+    {"compiler/driver/onednn", "runtime/base compiler/ir compiler/ops compiler/kernels"},
     {"compiler/driver",
      "runtime/base runtime/core runtime/data runtime/io runtime/train model_defs/schema compiler/ir compiler/ops "
      "compiler/frontend compiler/passes compiler/autodiff compiler/kernels schedules/targets schedules/database "
-     "compiler/codegen schedules/tuner"},
+     "compiler/codegen schedules/tuner compiler/driver/onednn"},
 };
 
 struct LibraryRule {
@@ -65,6 +66,7 @@ constexpr LibraryRule kLibraries[] = {
     {"lld/", "compiler/codegen"},
     {"google/protobuf", "compiler/frontend schedules/targets schedules/database tests"},
     {"CLI/", "compiler/driver"},
+    {"oneapi/", "compiler/driver/onednn"},
     {"doctest/", "tests"},
     {"benchmark/", "bench"},
 };
