@@ -3,7 +3,9 @@
 //
 //   HL_NUM_THREADS=1 bench_kernels --benchmark_filter=conv2d/64x56 [--template=conv2d_direct] [--knobs="pixels=14
 //   rows=4"]
-//                                  [--assembly=DIR] [--benchmark_format=json]
+//                                  [--cold] [--assembly=DIR] [--benchmark_format=json]
+//
+// --cold: each call finds its operands out of the caches, as inference of one sample finds a network's weights.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -25,15 +27,8 @@ namespace {
 struct Options {
   std::string template_name, assembly;
   Knobs knobs;  // in place of the defaults
+  Operands operands = Operands::kHot;
 };
-
-const ScheduleTemplate* template_of(const Kernel& kernel, const TargetSpec& target, const Options& options) {
-  for (const ScheduleTemplate* schedule : all_templates()) {
-    if (!options.template_name.empty() && schedule->name != options.template_name) continue;
-    if (schedule->applies(kernel, target)) return schedule;
-  }
-  return nullptr;
-}
 
 // Gives the weight or its gradient the layout that the forward kernel wishes for.
 Kernel with_layouts(const Work& work, const TargetSpec& target) {
@@ -57,14 +52,16 @@ double flops_of(const Work& work) {
 }
 
 void run(benchmark::State& state, const Work& work, const TargetSpec& target, double peak, const Options& options) {
-  const ScheduleTemplate* schedule = template_of(work.kernel, target, options);
-  if (schedule == nullptr) return state.SkipWithError("no template applies");
-  Knobs knobs = schedule->defaults(work.kernel, target);
+  const Result<Instance> instance =
+      lookup(work.kernel, batch_class(work.batch), target, {.only = options.template_name});
+  if (!instance.ok()) return state.SkipWithError(instance.status().message().c_str());
+  const ScheduleTemplate* schedule = find_template(instance->template_name);
+  Knobs knobs = instance->knobs;
   for (const auto& [name, value] : options.knobs) knobs[name] = value;
   std::string assembly = work.name;
   std::replace(assembly.begin(), assembly.end(), '/', '_');
   const auto start = std::chrono::steady_clock::now();
-  CompiledKernel kernel = compile(with_layouts(work, target), *schedule, knobs, target, work.batch,
+  CompiledKernel kernel = compile(with_layouts(work, target), *schedule, knobs, target, work.batch, options.operands,
                                   options.assembly.empty() ? "" : options.assembly + "/" + assembly);
   state.counters["compile_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (auto _ : state) call(kernel);
@@ -87,6 +84,8 @@ Options take_options(int& argc, char** argv) {
       options.template_name = argument.substr(11);
     } else if (argument.starts_with("--assembly=")) {
       options.assembly = argument.substr(11);
+    } else if (argument == "--cold") {
+      options.operands = Operands::kCold;
     } else if (argument.starts_with("--knobs=")) {
       std::istringstream words{std::string(argument.substr(8))};
       for (std::string word; words >> word;)
@@ -105,6 +104,7 @@ int run_all(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const TargetSpec target = find_target("host").value();
   const double peak = 1e9 * fma_peak_gflops();
+  benchmark::AddCustomContext("operands", options.operands == Operands::kCold ? "cold" : "hot");
   benchmark::AddCustomContext("fma_peak_gflops", fmt::format("{:.1f}", peak / 1e9));
   const std::vector<Work> work = all_work();
   for (const Work& one : work) {
