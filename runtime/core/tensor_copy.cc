@@ -6,23 +6,57 @@
 namespace convoke::core {
 namespace {
 
-// Storage is the row-major view itself.
-bool is_plain(const Buffer& buffer, const Strides& strides) {
-  if (buffer.rank - buffer.has_batch != buffer.view_rank) return false;
-  int64_t stride = 1;
-  for (int k = 0; k < buffer.view_rank; ++k) {
-    const int dim = buffer.view_rank - 1 - k;
+// Storage without padding, innermost axis first: strides are the caller's, axes that follow each other there are one.
+struct Axes {
+  int rank = 0;
+  int64_t extent[kMaxRank] = {}, stride[kMaxRank] = {};
+};
+
+Axes dense_axes(const Buffer& buffer, const Strides& strides) {
+  Axes axes;
+  for (int k = 0; k < buffer.rank - buffer.has_batch; ++k) {
     const StorageAxis& axis = buffer.axes[k];
-    if (axis.dim != dim || axis.multiplier != 1 || axis.extent != buffer.view[dim] || strides.of[dim] != stride) {
-      return false;
+    const int64_t stride = axis.multiplier * strides.of[axis.dim];
+    const int last = axes.rank - 1;
+    if (axis.extent == 1) continue;
+    if (last >= 0 && stride == axes.extent[last] * axes.stride[last]) {
+      axes.extent[last] *= axis.extent;
+    } else {
+      axes.extent[axes.rank] = axis.extent;
+      axes.stride[axes.rank++] = stride;
     }
-    stride *= axis.extent;
   }
-  return true;
+  return axes;
+}
+
+bool has_padding(const Buffer& buffer) { return storage_elems(buffer) != logical_elems(buffer); }
+
+// Storage is the caller's array itself.
+bool is_plain(const Buffer& buffer, const Strides& strides) {
+  const Axes axes = dense_axes(buffer, strides);
+  return !has_padding(buffer) && (axes.rank == 0 || (axes.rank == 1 && axes.stride[0] == 1));
+}
+
+// Storage holds the pixels of planes interleaved, as NHWC does those of NCHW.
+bool is_interleaved(const Buffer& buffer, const Strides& strides) {
+  const Axes axes = dense_axes(buffer, strides);
+  return !has_padding(buffer) && axes.rank == 2 && axes.stride[1] == 1;
+}
+
+template <class T>
+void interleave(T* storage, const uint8_t* planes, const Axes& axes) {
+  const int64_t channels = axes.extent[0];
+  for (int64_t c = 0; c < channels; ++c) {
+    const uint8_t* plane = planes + c * axes.stride[0] * static_cast<int64_t>(sizeof(T));
+    for (int64_t p = 0; p < axes.extent[1]; ++p) {  // the caller's data may be misaligned
+      memcpy(&storage[p * channels + c], plane + p * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    }
+  }
 }
 
 template <class T>
 void spread(const Buffer& buffer, T* storage, const uint8_t* logical, const Strides& strides) {
+  if (is_interleaved(buffer, strides)) return interleave(storage, logical, dense_axes(buffer, strides));
   visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
     T value = 0;  // the caller's data may be misaligned
     if (l >= 0) memcpy(&value, logical + l * static_cast<int64_t>(sizeof(T)), sizeof(T));

@@ -23,6 +23,8 @@ constexpr Buffer kPermuted = {"permuted", 0, 72 * 4, kParameters,  CONVOKE_F32,
                               4,          0, 4,      {6, 3, 2, 2}, {{3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {6, 0, 1}}};
 constexpr Buffer kBytesImage = {"u8", 0, 30, kActivations, CONVOKE_U8,
                                 4,    1, 3,  {2, 5, 3},    {{3, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
+constexpr Buffer kGreyImage = {"grey", 0, 10 * 4, kActivations, CONVOKE_F32,
+                               4,      1, 3,      {2, 5, 1},    {{1, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
 
 // Decodes each storage index axis by axis.
 int64_t logical_of(const Buffer& buffer, int64_t storage) {
@@ -72,6 +74,9 @@ TEST_CASE("channels first, and data that is not aligned") {
       for (int c = 0; c < 3; ++c) REQUIRE(image[(y * 5 + x) * 3 + c] == c * 10 + y * 5 + x);
     }
   }
+  std::vector<float> grey(10);
+  to_storage(kGreyImage, grey.data(), counting(10).data(), channels_first(kGreyImage));
+  CHECK(grey == counting(10));
   const std::vector<float> logical = counting(60);
   std::vector<char> shifted(61 * 4);
   memcpy(shifted.data() + 1, logical.data(), 240);
