@@ -60,27 +60,6 @@ int64_t elems(const std::vector<int64_t>& extents, size_t first, size_t last) {
   return product;
 }
 
-// A weight into a layout that transforms it. In training each step does it once a layer, so it is bound by the memory
-// that it writes. A task is one block of lanes; the transform of a vector of kernels is straight-line code.
-void schedule_transform(Func& output, const Layout& layout, int64_t inner_elems, const TargetSpec& target) {
-  const std::vector<Var> at = output.args();
-  const auto var_of = [&](int dim) {
-    const auto axis = std::ranges::find(layout.axes, dim, &LayoutAxis::dim);
-    return at[static_cast<size_t>(layout.axes.end() - axis - 1)];
-  };
-  const Var x = var_of(3), y = var_of(2);
-  std::vector<Halide::VarOrRVar> order = {at[0], x, y};
-  for (size_t d = 1; d < at.size(); ++d) {
-    if (at[d].name() != x.name() && at[d].name() != y.name()) order.emplace_back(at[d]);
-  }
-  output.reorder(order)
-      .unroll(x)
-      .unroll(y)
-      .vectorize(at[0], static_cast<int>(largest_divisor(inner_elems, target.vector_lanes)))
-      .unroll(at[0])
-      .parallel(at.back());
-}
-
 // One flat loop in chunks. Returns the loop around a vector.
 Var schedule_flat(Func& output, const std::vector<int64_t>& extents, int lanes) {
   Var flat = fuse_all(output, output.args(), "flat"), chunk("chunk"), vector("vector"), lane("lane");
@@ -121,10 +100,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
   Func& output = outputs[0];
   const std::vector<int64_t> extents =
       memory_extents(kernel.body.type(kernel.body.outputs[0]), kernel.output_layouts[0]);
-  if (kernel.output_layouts[0].transformed()) {
-    schedule_transform(output, kernel.output_layouts[0], extents[0], target);
-    return finish(body, outputs);
-  }
   // Held results are a vector of one dimension.
   const size_t shared = joined.defined() ? 1 : static_cast<size_t>(shared_dims(kernel));
   Var around;
