@@ -13,17 +13,20 @@ struct ConvLayer {
 };
 
 constexpr ConvLayer kLenet[] = {{1, 28, 6, 5, 1, 2}, {6, 14, 16, 5, 1, 0}};
-constexpr ConvLayer kResnet[] = {{64, 56, 64, 3, 1, 1},   {128, 28, 128, 3, 1, 1},  {256, 14, 256, 3, 1, 1},
-                                 {512, 7, 512, 3, 1, 1},  {64, 56, 128, 3, 2, 1},   {128, 28, 256, 3, 2, 1},
-                                 {256, 14, 512, 3, 2, 1}, {3, 224, 64, 7, 2, 3},    {64, 56, 128, 1, 2, 0},
-                                 {256, 14, 512, 1, 2, 0}, {64, 56, 256, 1, 1, 0},   {256, 56, 64, 1, 1, 0},
-                                 {512, 28, 128, 1, 1, 0}, {1024, 14, 256, 1, 1, 0}, {512, 7, 2048, 1, 1, 0}};
+constexpr ConvLayer kResnet[] = {{64, 56, 64, 3, 1, 1},    {128, 28, 128, 3, 1, 1},   {256, 14, 256, 3, 1, 1},
+                                 {512, 7, 512, 3, 1, 1},   {64, 56, 128, 3, 2, 1},    {128, 28, 256, 3, 2, 1},
+                                 {256, 14, 512, 3, 2, 1},  {3, 224, 64, 7, 2, 3},     {64, 56, 128, 1, 2, 0},
+                                 {256, 14, 512, 1, 2, 0},  {64, 56, 256, 1, 1, 0},    {256, 56, 64, 1, 1, 0},
+                                 {512, 28, 128, 1, 1, 0},  {128, 28, 512, 1, 1, 0},   {1024, 14, 256, 1, 1, 0},
+                                 {256, 14, 1024, 1, 1, 0}, {512, 7, 2048, 1, 1, 0},   {2048, 7, 512, 1, 1, 0},
+                                 {256, 56, 512, 1, 2, 0},  {1024, 14, 2048, 1, 2, 0}, {3, 224, 64, 11, 4, 2}};
 
 struct LinearLayer {
   int64_t h, w, c, out;  // h = 0: a vector of c features
 };
 
-constexpr LinearLayer kLinear[] = {{5, 5, 16, 120}, {0, 0, 120, 84}, {0, 0, 84, 10}, {0, 0, 512, 1000}};
+constexpr LinearLayer kLinear[] = {{5, 5, 16, 120},   {0, 0, 120, 84},    {0, 0, 84, 10},
+                                   {0, 0, 512, 1000}, {0, 0, 2048, 1000}, {0, 0, 9216, 4096}};
 
 // Poolings and the reductions of batch normalisation and biases over the same images.
 struct PoolLayer {
@@ -129,7 +132,7 @@ void add_classes(std::vector<Work>& work, int64_t classes, int64_t batch) {
 
 std::vector<Work> all_work() {
   std::vector<Work> work;
-  for (int64_t batch : {1, 64}) {
+  for (int64_t batch : {1, 8, 64}) {
     for (const ConvLayer& layer : kLenet) add_conv(work, layer, batch);
     for (const LinearLayer& layer : kLinear) add_linear(work, layer, batch);
     for (int64_t classes : {10, 1000}) add_classes(work, classes, batch);
