@@ -137,9 +137,10 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
       .vectorize(ci)
       .never_partition(row)
       .parallel(co);
+  // The batch is cut into tiles, these into tasks: the condition of a task's last tiles then covers their sums too.
   out.split(ci, ct, ci, features, TailStrategy::GuardWithIf)
-      .split(on, no, ni, task_rows, TailStrategy::GuardWithIf)
-      .split(ni, row, ni, rows, TailStrategy::GuardWithIf);
+      .split(on, row, ni, rows, TailStrategy::GuardWithIf)
+      .split(row, no, row, task_rows / rows, TailStrategy::GuardWithIf);
   if (layer.is_image) {
     out.reorder(ci, ni, ct, row, dims[1], co, no);
   } else {

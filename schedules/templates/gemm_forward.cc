@@ -141,8 +141,9 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
       .never_partition(row)
       .rename(co, task)
       .parallel(task);
-  out.split(on, no, ni, form.task_rows, TailStrategy::GuardWithIf)
-      .split(ni, row, ni, form.rows, TailStrategy::GuardWithIf)
+  // The batch is cut into tiles, these into tasks: the condition of a task's last tiles then covers their sums too.
+  out.split(on, row, ni, form.rows, TailStrategy::GuardWithIf)
+      .split(row, no, row, form.task_rows / form.rows, TailStrategy::GuardWithIf)
       .reorder(ci, ni, row, co, no)
       .unroll(ni)
       .fuse(co, no, task)
