@@ -1,7 +1,8 @@
-// A forward value is recomputed for its backward readers when one forward node reads it (so it can be dropped soon),
-// and elementwise nodes lead to it from values that live until the backward pass anyway: sources, vectors without a
-// batch, and values that backward nodes read and that are not recomputed themselves. Chen et al., "Training Deep Nets
-// with Sublinear Memory Cost" (2016), in its cheapest form.
+// A forward value is recomputed for its backward readers when elementwise nodes lead to it from values that live until
+// the backward pass anyway: sources, vectors without a batch, and values that backward nodes read and that are not
+// recomputed themselves. What several forward nodes read, a block's sum in a residual network, is no step on that way:
+// of a chain of such sums every second one is kept, so that each is recomputed in one pass. Chen et al., "Training Deep
+// Nets with Sublinear Memory Cost" (2016), in its cheapest form.
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -11,6 +12,7 @@ namespace {
 struct Plan {
   std::vector<bool> kept;        // lives until the backward pass
   std::vector<bool> recomputed;  // is read by it, and recomputed for it
+  std::vector<bool> shared;      // several forward nodes read it
 };
 
 bool is_forward_value(const Graph& graph, ValueId value) {
@@ -23,7 +25,7 @@ bool can_recompute(const Graph& graph, const Plan& plan, ValueId value) {
   if (!op_of(node).traits.elementwise || node.results.size() != 1) return false;
   for (ValueId operand : node.inputs) {
     if (!is_forward_value(graph, operand) || plan.kept[operand] || !graph.type(operand).has_batch()) continue;
-    if (!can_recompute(graph, plan, operand)) return false;
+    if (plan.shared[operand] || !can_recompute(graph, plan, operand)) return false;
   }
   return true;
 }
@@ -31,7 +33,8 @@ bool can_recompute(const Graph& graph, const Plan& plan, ValueId value) {
 Plan make_plan(const Graph& graph) {
   const std::vector<std::vector<NodeId>> readers = users(graph);
   const std::vector<bool> leaves = leaves_graph(graph);
-  Plan plan{std::vector<bool>(graph.values.size()), std::vector<bool>(graph.values.size())};
+  const std::vector<bool> none(graph.values.size());
+  Plan plan{.kept = none, .recomputed = none, .shared = none};
   // In order: what a value may be recomputed from is decided before it.
   for (ValueId value = 0; value < static_cast<ValueId>(graph.values.size()); ++value) {
     if (!is_forward_value(graph, value)) continue;
@@ -40,9 +43,10 @@ Plan make_plan(const Graph& graph) {
       forward += graph.nodes[reader].phase == Phase::kForward;
       backward += graph.nodes[reader].phase == Phase::kBackward;
     }
+    plan.shared[value] = forward > 1;
     if (backward == 0) continue;
     plan.recomputed[value] =
-        graph.type(value).has_batch() && forward == 1 && !leaves[value] && can_recompute(graph, plan, value);
+        graph.type(value).has_batch() && forward > 0 && !leaves[value] && can_recompute(graph, plan, value);
     plan.kept[value] = !plan.recomputed[value];
   }
   return plan;
