@@ -32,6 +32,11 @@ class Partitioner {
       }
       groups_[group].push_back(node);
       group_of_[node] = group;
+      merge_operands(node);
+    }
+    std::erase_if(groups_, [](const std::vector<NodeId>& group) { return group.empty(); });
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      for (NodeId node : groups_[g]) group_of_[node] = static_cast<GroupId>(g);
     }
     return in_order();
   }
@@ -85,6 +90,30 @@ class Partitioner {
       }
     }
     return false;
+  }
+
+  // A node of a pointwise group brings along the pointwise groups that end in its other operands: the sum of two
+  // normalised values is one pass over what both are computed from. No cycle comes of it: nobody else reads those
+  // operands, and a pointwise group has no other results.
+  void merge_operands(NodeId id) {
+    const Node& node = graph_.nodes[id];
+    for (ValueId operand : node.inputs) {
+      const GroupId group = group_of_[id], other = group_of_[graph_.values[operand].node];
+      if (other == kNoGroup || other == group || !continues(node, operand)) continue;
+      if (is_pointwise(group) && is_pointwise(other)) merge(group, other);
+    }
+  }
+
+  bool is_pointwise(GroupId group) const {
+    return std::ranges::all_of(groups_[group],
+                               [&](NodeId node) { return op_of(graph_.nodes[node]).traits.elementwise; });
+  }
+
+  void merge(GroupId group, GroupId other) {
+    for (NodeId member : groups_[other]) group_of_[member] = group;
+    groups_[group].insert(groups_[group].end(), groups_[other].begin(), groups_[other].end());
+    groups_[other].clear();
+    std::ranges::sort(groups_[group]);  // as the nodes depend on each other
   }
 
   // Groups sorted so that each comes after those it reads from; among the ready ones the one that starts first: a
