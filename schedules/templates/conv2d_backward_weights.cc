@@ -5,6 +5,7 @@
 // the batch into a constant number of chunks instead, whose sums are merged in order. Either way no sum depends on the
 // number of threads.
 #include <algorithm>
+#include <bit>
 
 #include "schedules/templates/tile.h"
 #include "schedules/templates/weight_gradient.h"
@@ -65,13 +66,22 @@ int rows_of(const WeightGradient& problem, int block, const TargetSpec& target) 
   return static_cast<int>(largest_divisor(problem.y.out, std::max(1, pixels / problem.x.out)));
 }
 
-// Floats of the copies that a task reads again and again.
+// Floats of the copies of an image that a task reads again and again.
 int64_t working_set(const WeightGradient& problem, int channels, int block, const TargetSpec& target) {
   const TappedAxis &x = problem.x, &y = problem.y;
   const int64_t rows = rows_of(problem, block, target);
   const int64_t in_rows = (rows - 1) * y.step() + (y.kernel - 1) * y.slope() + 1;
   const int64_t in_row = ((x.out - 1) * x.step() + (x.kernel - 1) * x.slope() + 1) * int64_t{channels};
   return rows * x.out * block + in_rows * in_row;
+}
+
+// Images whose pixels together are worth a load and a store of the sums.
+int images_of(const WeightGradient& problem, int channels, int block, const TargetSpec& target) {
+  constexpr int kFloat = 4, kMaxImages = 32;
+  if (rows_of(problem, block, target) < problem.y.out) return 1;
+  const int64_t cached = target.l2_bytes / 3 / (kFloat * working_set(problem, channels, block, target));
+  const int64_t wanted = std::clamp<int64_t>(kPixels / (problem.x.out * problem.y.out), 1, kMaxImages);
+  return static_cast<int>(std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(cached, 1, wanted))));
 }
 
 struct Split {
@@ -106,6 +116,7 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   const int lanes = lanes_of(problem, target);
   KnobRanges ranges = {{"channels", divisors(problem.in_c, problem.in_c)},
                        {"chunks", {1, kMaxChunks / 2, kMaxChunks}},
+                       {"images", {1, 2, 4, 8, 16, 32}},
                        {"rows", divisors(problem.y.out, 28)},
                        {"taps", {}},
                        {"taps_y", {}},
@@ -123,9 +134,11 @@ Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
   const WeightGradient problem = *as_weight_gradient(kernel);
   const Split split = split_of(problem, target);
   const Tile tile = tile_of(problem, split.channels, target);
+  const int block = lanes_of(problem, target) * tile.vectors;
   return {{"channels", split.channels},
           {"chunks", split.chunks},
-          {"rows", rows_of(problem, lanes_of(problem, target) * tile.vectors, target)},
+          {"images", split.chunks > 1 ? 1 : images_of(problem, split.channels, block, target)},
+          {"rows", rows_of(problem, block, target)},
           {"taps", tile.pixels},
           {"taps_y", taps_y_of(problem, tile, target)},
           {"vectors", tile.vectors}};
@@ -149,6 +162,7 @@ WeightGradientForm form_of(const Kernel& kernel, const Knobs& knobs, const Targe
                           .taps = knob("taps"),
                           .taps_y = knob("taps_y"),
                           .rows = knob("rows"),
+                          .images = knob("rows") == problem.y.out ? knob("images") : 1,
                           .channels = knob("channels"),
                           .chunks = knob("chunks")};
   const int packed = packed_block(kernel);

@@ -18,39 +18,49 @@ Expr input_at(const TappedAxis& axis, const Expr& at) {
   return at / axis.kernel * axis.stride + at % axis.kernel * axis.dilation - axis.padding;
 }
 
+// Image m of group t.
+Expr image(const WeightGradientWork& work, const WeightGradientSums& s, const Expr& m) {
+  return s.t / work.row_groups() * work.form.images + m;
+}
+
+Expr clamped_image(const WeightGradientWork& work, const WeightGradientSums& s) {
+  const Expr n = image(work, s, s.m);
+  return work.form.images > 1 ? min(n, work.body.batch - 1) : n;
+}
+
 void define_gradient(const WeightGradientWork& work, WeightGradientSums& s) {
   const Func& dy = anchor_operand(work.body, 0);
   const int block = work.form.block(), channels = work.problem.out_c * work.problem.groups;
-  const Expr row = s.t % work.row_groups() * work.form.rows + s.y, n = s.t / work.row_groups();
+  const Expr row = s.t % work.row_groups() * work.form.rows + s.y, n = clamped_image(work, s);
   if (!work.has_idle_lanes()) {
-    s.gradient(s.l, s.x, s.y, s.co, s.t) = dy(s.co * block + s.l, s.x, row, n);
+    s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) = dy(s.co * block + s.l, s.x, row, n);
     return;
   }
   s.gradient_r = RDom(0, std::min(block, channels));
   const Expr channel = s.co * block + s.gradient_r;
   if (channels > block) s.gradient_r.where(channel < channels);
-  s.gradient(s.l, s.x, s.y, s.co, s.t) = Halide::undef<float>();  // sums of idle lanes are not used
-  s.gradient(s.gradient_r, s.x, s.y, s.co, s.t) = dy(min(channel, channels - 1), s.x, row, n);
+  s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) = Halide::undef<float>();  // sums of idle lanes are not used
+  s.gradient(s.gradient_r, s.x, s.y, s.m, s.co, s.t) = dy(min(channel, channels - 1), s.x, row, n);
 }
 
 void define_input(const WeightGradientWork& work, WeightGradientSums& s) {
   const Func& source = anchor_operand(work.body, 1);
   const TappedAxis &x = work.problem.x, &y = work.problem.y;
   const int channels = work.form.channels;
-  const Expr first_row = s.t % work.row_groups() * work.form.rows * y.stride, n = s.t / work.row_groups();
+  const Expr first_row = s.t % work.row_groups() * work.form.rows * y.stride, n = clamped_image(work, s);
   const Expr row = first_row + input_at(y, s.y), inside_row = clamp(row, 0, y.in - 1);
   // Places that no pixel is copied to count where they are padding.
-  s.input(s.f, s.y, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
+  s.input(s.f, s.y, s.m, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
   if (x.expanded) {
     s.input_r = RDom(0, channels, 0, x.kernel, 0, x.out);
     const Expr column = s.input_r.z * x.stride + s.input_r.y * x.dilation - x.padding;
     s.input_r.where(row >= 0 && row < y.in && column >= 0 && column < x.in);
-    s.input(s.input_r.x + channels * (s.input_r.y + x.kernel * s.input_r.z), s.y, s.ci, s.t) =
+    s.input(s.input_r.x + channels * (s.input_r.y + x.kernel * s.input_r.z), s.y, s.m, s.ci, s.t) =
         source(s.ci * channels + s.input_r.x, clamp(column, 0, x.in - 1), inside_row, n);
   } else {
     s.input_r = RDom(0, channels * x.in);
     s.input_r.where(row >= 0 && row < y.in);
-    s.input(x.padding * channels + s.input_r, s.y, s.ci, s.t) =
+    s.input(x.padding * channels + s.input_r, s.y, s.m, s.ci, s.t) =
         source(s.ci * channels + s.input_r % channels, s.input_r / channels, inside_row, n);
   }
 }
@@ -60,15 +70,16 @@ WeightGradientSums define_sums(const WeightGradientWork& work) {
   define_gradient(work, s);
   define_input(work, s);
   const TappedAxis &x = work.problem.x, &y = work.problem.y;
-  s.pixel = RDom(0, x.out, 0, work.form.rows, "pixel");
+  s.pixel = RDom(0, x.out, 0, work.form.rows, 0, work.form.images, "pixel");
+  if (work.form.images > 1) s.pixel.where(image(work, s, s.pixel.z) < work.body.batch);
   const Expr group = work.problem.groups > 1 ? s.co / work.out_blocks() : Expr(0);
   s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) = 0.0f;
   s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) +=
-      s.gradient(s.l, s.pixel.x, s.pixel.y, s.co, s.t) * s.input(s.pixel.x * (x.step() * work.form.channels) + s.q,
-                                                                 s.pixel.y * y.step() + s.ky * y.slope(),
-                                                                 group * work.in_blocks() + s.ci, s.t);
+      s.gradient(s.l, s.pixel.x, s.pixel.y, s.pixel.z, s.co, s.t) *
+      s.input(s.pixel.x * (x.step() * work.form.channels) + s.q, s.pixel.y * y.step() + s.ky * y.slope(), s.pixel.z,
+              group * work.in_blocks() + s.ci, s.t);
 
-  const Expr groups = work.body.batch * work.row_groups(),
+  const Expr groups = (work.body.batch + work.form.images - 1) / work.form.images * work.row_groups(),
              of_chunk = (groups + work.form.chunks - 1) / work.form.chunks;
   s.group = RDom(0, of_chunk, "group");
   Expr t = s.group.x;
@@ -110,7 +121,7 @@ void schedule_sums(const WeightGradientWork& work, WeightGradientSums& s) {
       .unroll(s.q)
       .unroll(s.ky);
   s.tile.update()
-      .reorder(s.l, s.q, s.ky, s.pixel.x, s.pixel.y, s.ci, s.co, s.t)
+      .reorder(s.l, s.q, s.ky, s.pixel.x, s.pixel.y, s.pixel.z, s.ci, s.co, s.t)
       .vectorize(s.l, form.lanes)
       .unroll(s.l)
       .unroll(s.q)
@@ -121,6 +132,7 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
   const WeightGradientForm& form = work.form;
   s.gradient.compute_at(s.sums, s.group.x)
       .store_in(MemoryType::Heap)
+      .bound_storage(s.m, form.images)
       .bound_extent(s.l, form.block())
       .vectorize(s.l, form.lanes)
       .unroll(s.l);
@@ -130,6 +142,7 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
   }
   s.input.compute_at(s.sums, s.group.x)
       .store_in(MemoryType::Heap)
+      .bound_storage(s.m, form.images)
       .vectorize(s.f, target.vector_lanes, TailStrategy::RoundUp);
   Halide::Stage update = s.input.update();
   update.allow_race_conditions();

@@ -1,10 +1,11 @@
 // Sums of weight gradients: the algorithm and the loop nest of conv2d_backward_weights, up to where the sums go.
 //
-// An image is walked a few rows at a time. Those rows of the output gradient are copied to a panel of one block of
-// output channels, those of the input to rows with their padding, where for tap (ky,kx) and channel ci of output pixel
-// x the operand lies at x·step + q of row y, q = kx·channels + ci. So a tile of `vectors` registers of output channels
-// times `taps` neighbours q is all accumulators: a pixel loads the vectors and broadcasts `taps` scalars, whatever
-// stride, padding and dilation are. Its sum over the rows is then added to the sums of the whole batch.
+// Images are walked a few rows at a time, small ones a few images at a time. Those rows of the output gradient are
+// copied to a panel of one block of output channels, those of the input to rows with their padding, where for tap
+// (ky,kx) and channel ci of output pixel x the operand lies at x·step + q of row y, q = kx·channels + ci. So a tile of
+// `vectors` registers of output channels times `taps` neighbours q is all accumulators: a pixel loads the vectors and
+// broadcasts `taps` scalars, whatever stride, padding and dilation are. Its sum over those pixels is then added to the
+// sums of the whole batch.
 #pragma once
 
 #include <optional>
@@ -38,6 +39,7 @@ struct WeightGradientForm {
   int lanes, vectors;  // of output channels
   int taps, taps_y;    // of a tile: neighbours q, rows of the kernel
   int rows;            // of output pixels, copied and added up at a time
+  int images;          // likewise; more than one only with all of their rows
   int channels;        // of input, a block
   int chunks;          // of the batch; 1: none
 
@@ -56,12 +58,13 @@ struct WeightGradientWork {
   bool has_idle_lanes() const { return problem.out_c % form.block() != 0; }
 };
 
-// `t` counts groups of rows over all images, blocks go over all groups of channels.
+// `t` counts groups of rows over all images, or groups of images, m the images of one; blocks go over all groups of
+// channels.
 struct WeightGradientSums {
-  Halide::Var l{"l"}, q{"q"}, ky{"ky"}, ci{"ci"}, co{"co"}, t{"t"}, f{"f"}, x{"x"}, y{"y"}, chunk{"chunk"};
-  Halide::Func gradient{"gradient_panel"};  // (l, x, y, co, t): l of block co of the output gradient
-  Halide::Func input{"input_rows"};         // (f, y, ci, t): f = place·channels + channel
-  Halide::Func tile{"tile"};                // (l, q, ky, ci, co, t): sums over one group of rows
+  Halide::Var l{"l"}, q{"q"}, ky{"ky"}, ci{"ci"}, co{"co"}, t{"t"}, f{"f"}, x{"x"}, y{"y"}, m{"m"}, chunk{"chunk"};
+  Halide::Func gradient{"gradient_panel"};  // (l, x, y, m, co, t): l of block co of the output gradient
+  Halide::Func input{"input_rows"};         // (f, y, m, ci, t): f = place·channels + channel
+  Halide::Func tile{"tile"};                // (l, q, ky, ci, co, t): sums over one group
   Halide::Func sums{"sums"};                // (l, q, ky, ci, co, chunk)
   Halide::RDom gradient_r, input_r, pixel, group;
 };
