@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "compiler/driver/compile_model.h"
-#include "compiler/driver/workload.h"
+#include "compiler/driver/profile.h"
 #include "runtime/base/file.h"
 
 namespace convoke {
@@ -43,25 +43,41 @@ std::string name(const Case& one) {
                      one.work.threads);
 }
 
-Result<Workload> make_workload(const Case& one, const std::string& folder) {
+Result<Library> make_library(const Case& one, const std::string& folder) {
   const ModelOptions options{.model = fmt::format("model_defs/models/{}.textproto", one.model),
                              .input = one.input,
                              .batch = one.work.n,
                              .training = one.work.train};
   ASSIGN_OR_RETURN(const CompiledLibrary compiled,
                    compile_model(options, {.output_directory = folder, .cache_directory = user_cache_directory()}));
-  ASSIGN_OR_RETURN(const Library library, Library::open(compiled.library_path));
-  return Workload::make(library, one.work);
+  return Library::open(compiled.library_path);
+}
+
+// Rates over the calls, beside what the machine gives now: what a call needs at least is its bound.
+void count_work(benchmark::State& state, const Library& library, const WorkloadOptions& work) {
+  using benchmark::Counter;
+  const MachineRates machine = measure_machine(work.threads);
+  const std::vector<RowTime> rows = call_work(library, work);
+  const Spent call = total(rows);
+  const auto rate = [](double per_call) { return Counter(per_call, Counter::kIsIterationInvariantRate); };
+  state.counters["GFLOP/s"] = rate(call.flops / 1e9);
+  state.counters["%peak"] = rate(100 * call.flops / 1e9 / machine.gflops);
+  state.counters["GB/s"] = rate(call.bytes / 1e9);
+  state.counters["%memory"] = rate(100 * call.bytes / 1e9 / machine.gigabytes_per_second);
+  state.counters["%bound"] = rate(100 * bound_ms(rows, machine) / 1000);
 }
 
 void run(benchmark::State& state, const Case& one) {
   const Result<TemporaryDirectory> folder = TemporaryDirectory::make();
   if (!folder.ok()) return state.SkipWithError(folder.status().message().c_str());
-  Result<Workload> workload = make_workload(one, folder->path());
+  const Result<Library> library = make_library(one, folder->path());
+  if (!library.ok()) return state.SkipWithError(library.status().message().c_str());
+  Result<Workload> workload = Workload::make(*library, one.work);
   if (!workload.ok()) return state.SkipWithError(workload.status().message().c_str());
   for (auto _ : state) {
     if (const Status status = workload->step(); !status.ok()) return state.SkipWithError(status.message().c_str());
   }
+  count_work(state, *library, one.work);
   state.SetItemsProcessed(state.iterations() * one.work.n);
 }
 

@@ -66,6 +66,7 @@ Json report_json(const Profile& profile, const Library& library, const WorkloadO
           {"images_per_second", 1000 * work.n / profile.median_ms},
           {"fma_peak_gflops", profile.machine.gflops},
           {"memory_gigabytes_per_second", profile.machine.gigabytes_per_second},
+          {"bound_ms", bound_ms(profile.rows, profile.machine)},
           {"kernels", kernels_json(profile, library)}};
 }
 
@@ -156,8 +157,8 @@ void print_summary(const Profile& profile, const Library& library, const Workloa
              library.model().name, library.model().target, work.n, work.threads,
              work.train ? "training step" : "inference", profile.median_ms, profile.least_ms, profile.calls,
              1000 * work.n / profile.median_ms);
-  fmt::print("the machine, now: {:.0f} GFLOP/s of multiply-adds, {:.1f} GB/s from memory\n", profile.machine.gflops,
-             profile.machine.gigabytes_per_second);
+  fmt::print("the machine, now: {:.0f} GFLOP/s of multiply-adds, {:.1f} GB/s from memory: bound {:.4f} ms\n",
+             profile.machine.gflops, profile.machine.gigabytes_per_second, bound_ms(profile.rows, profile.machine));
 }
 
 Result<ExitCode> run(const Arguments& arguments) {

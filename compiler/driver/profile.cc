@@ -68,11 +68,10 @@ Result<Profile> profile(const Library& library, Workload& workload, double secon
     RETURN_IF_ERROR(workload.step());
     times.push_back(milliseconds_since(start));
   }
-  const int threads = workload.options().threads;
   Profile profile{.median_ms = median(times),
                   .least_ms = std::ranges::min(times),
                   .calls = static_cast<int64_t>(times.size()),
-                  .machine = {threads * fma_peak_gflops(), memory_gigabytes_per_second(threads)}};
+                  .machine = measure_machine(workload.options().threads)};
   ASSIGN_OR_RETURN(profile.rows, time_rows(library, workload, std::clamp<int64_t>(profile.calls / 4, 3, 1000)));
   return profile;
 }
@@ -81,6 +80,28 @@ Spent total(const std::vector<RowTime>& rows) {
   Spent sum;
   for (const RowTime& row : rows) sum += row.spent;
   return sum;
+}
+
+std::vector<RowTime> call_work(const Library& library, const WorkloadOptions& options) {
+  std::vector<RowTime> rows;
+  for (int r = 0; r < library.model().row_count; ++r) {
+    const convoke_row& row = library.model().rows[r];
+    const bool runs = options.train ? row.program > CONVOKE_INFER : row.program == CONVOKE_INFER;
+    if (runs) rows.push_back({r, spent(row, options.n, 0)});
+  }
+  return rows;
+}
+
+double bound_ms(const std::vector<RowTime>& rows, const MachineRates& machine) {
+  double seconds = 0;
+  for (const auto& [row, spent] : rows) {
+    seconds += 1e-9 * std::max(spent.flops / machine.gflops, spent.bytes / machine.gigabytes_per_second);
+  }
+  return 1000 * seconds;
+}
+
+MachineRates measure_machine(int threads) {
+  return {threads * fma_peak_gflops(), memory_gigabytes_per_second(threads)};
 }
 
 std::vector<std::string> spent_cells(const Spent& spent, double total_ms, const MachineRates& machine) {

@@ -40,6 +40,13 @@ Result<Profile> profile(const Library& library, Workload& workload, double secon
 
 Spent total(const std::vector<RowTime>& rows);
 
+// What a call's kernels compute and move, without times; and the least time that the machine needs for each of them,
+// added up: the larger of its flops at the peak and its bytes from memory. Winograd and caches may beat it.
+std::vector<RowTime> call_work(const Library& library, const WorkloadOptions& options);
+double bound_ms(const std::vector<RowTime>& rows, const MachineRates& machine);
+
+MachineRates measure_machine(int threads);
+
 // Time, share of `total_ms`, rates and what they are of the machine's: cells of a table's row, members of an object.
 inline constexpr const char* kSpentColumns[] = {"ms", "share", "GFLOP/s", "of peak", "GB/s", "of memory"};
 std::vector<std::string> spent_cells(const Spent& spent, double total_ms, const MachineRates& machine);

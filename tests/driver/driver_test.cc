@@ -103,6 +103,7 @@ TEST_CASE("bench: a median and a profile") {
     const json& kernel = report["kernels"][0];
     CHECK(kernel["peak_share"] == kernel["gflops"].get<double>() / report["fma_peak_gflops"].get<double>());
     CHECK(kernel["memory_share"] > 0);
+    CHECK(report["bound_ms"] > 0);
   }
 }
 
