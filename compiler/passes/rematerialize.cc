@@ -1,53 +1,62 @@
 // A forward value is recomputed for its backward readers when elementwise nodes lead to it from values that live until
 // the backward pass anyway: sources, vectors without a batch, and values that backward nodes read and that are not
-// recomputed themselves. What several forward nodes read, a block's sum in a residual network, is no step on that way:
-// of a chain of such sums every second one is kept, so that each is recomputed in one pass. Chen et al., "Training Deep
-// Nets with Sublinear Memory Cost" (2016), in its cheapest form.
+// recomputed themselves. What several forward nodes read, a block's sum in a residual network, makes chains, and all
+// that is recomputed of a chain lives at the same time: after kLongestChain of them the next one is kept. Chen et al.,
+// "Training Deep Nets with Sublinear Memory Cost" (2016), in its cheapest form.
+#include <algorithm>
+
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
 namespace convoke {
 namespace {
 
+constexpr int kLongestChain = 3;
+constexpr int kNoChain = 1 << 20;  // other nodes than elementwise ones lead to the value
+
 struct Plan {
   std::vector<bool> kept;        // lives until the backward pass
   std::vector<bool> recomputed;  // is read by it, and recomputed for it
-  std::vector<bool> shared;      // several forward nodes read it
 };
 
 bool is_forward_value(const Graph& graph, ValueId value) {
   return !graph.is_source_value(value) && graph.node_of(value).phase == Phase::kForward;
 }
 
-// Whether elementwise nodes lead to `value` from kept values.
-bool can_recompute(const Graph& graph, const Plan& plan, ValueId value) {
-  const Node& node = graph.node_of(value);
-  if (!op_of(node).traits.elementwise || node.results.size() != 1) return false;
-  for (ValueId operand : node.inputs) {
-    if (!is_forward_value(graph, operand) || plan.kept[operand] || !graph.type(operand).has_batch()) continue;
-    if (plan.shared[operand] || !can_recompute(graph, plan, operand)) return false;
+struct Readers {
+  int forward = 0, backward = 0;
+};
+
+Readers count_readers(const Graph& graph, const std::vector<NodeId>& readers) {
+  Readers count;
+  for (NodeId reader : readers) {
+    count.forward += graph.nodes[reader].phase == Phase::kForward;
+    count.backward += graph.nodes[reader].phase == Phase::kBackward;
   }
-  return true;
+  return count;
 }
 
 Plan make_plan(const Graph& graph) {
   const std::vector<std::vector<NodeId>> readers = users(graph);
-  const std::vector<bool> leaves = leaves_graph(graph);
-  const std::vector<bool> none(graph.values.size());
-  Plan plan{.kept = none, .recomputed = none, .shared = none};
-  // In order: what a value may be recomputed from is decided before it.
+  const std::vector<bool> leaves = leaves_graph(graph), none(graph.values.size());
+  Plan plan{.kept = none, .recomputed = none};
+  // How many shared values are recomputed on the way from kept ones to each, itself included. In order: what a value
+  // may be recomputed from is decided before it.
+  std::vector<int> chain(graph.values.size(), 0);
   for (ValueId value = 0; value < static_cast<ValueId>(graph.values.size()); ++value) {
-    if (!is_forward_value(graph, value)) continue;
-    int forward = 0, backward = 0;
-    for (NodeId reader : readers[value]) {
-      forward += graph.nodes[reader].phase == Phase::kForward;
-      backward += graph.nodes[reader].phase == Phase::kBackward;
+    if (!is_forward_value(graph, value) || !graph.type(value).has_batch()) continue;
+    const Node& node = graph.node_of(value);
+    const auto [forward, backward] = count_readers(graph, readers[value]);
+    if (op_of(node).traits.elementwise && node.results.size() == 1) {
+      for (ValueId operand : node.inputs) chain[value] = std::max(chain[value], chain[operand]);
+      chain[value] = std::min(chain[value] + (forward > 1 ? 1 : 0), kNoChain);
+    } else {
+      chain[value] = kNoChain;
     }
-    plan.shared[value] = forward > 1;
     if (backward == 0) continue;
-    plan.recomputed[value] =
-        graph.type(value).has_batch() && forward > 0 && !leaves[value] && can_recompute(graph, plan, value);
+    plan.recomputed[value] = forward > 0 && !leaves[value] && chain[value] <= kLongestChain;
     plan.kept[value] = !plan.recomputed[value];
+    if (plan.kept[value]) chain[value] = 0;
   }
   return plan;
 }
