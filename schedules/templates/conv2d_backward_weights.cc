@@ -1,9 +1,9 @@
 // conv2d_backward_weights: weight gradients of convolutions as products of matrices, [output channels] × [taps and
 // input channels], summed over the pixels of the batch (weight_gradient.h), into any layout of the parameter.
 //
-// Where the weight has enough blocks (of output and of input channels), each is a task. Small weights cut the rows of
-// the batch into a constant number of chunks instead, whose sums are merged in order. Either way no sum depends on the
-// number of threads.
+// Large weights are cut into tasks, a block of input channels times several of output channels. Small ones cut the rows
+// of the batch into a constant number of chunks instead, whose sums are merged in order. Either way no sum depends on
+// the number of threads.
 #include <algorithm>
 #include <bit>
 
@@ -84,26 +84,47 @@ int images_of(const WeightGradient& problem, int channels, int block, const Targ
   return static_cast<int>(std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(cached, 1, wanted))));
 }
 
+// How many blocks of output channels a task makes from one copy of the input: as many as leave enough tasks and let
+// their sums stay in the L2 cache. Of groups one: each reads other channels.
+int task_blocks(const WeightGradient& problem, int channels, int block, const TargetSpec& target) {
+  constexpr int kFloat = 4;
+  if (problem.groups > 1) return 1;
+  const int64_t blocks = blocks_out(problem, block), of_input = problem.in_c / channels;
+  const int64_t sums = int64_t{kFloat} * block * channels * problem.x.kernel * problem.y.kernel;
+  int64_t best = 1;
+  for (int64_t many : divisors(blocks, blocks)) {
+    if (blocks / many * of_input >= kEnoughTasks && many * sums <= target.l2_bytes / 4) best = many;
+  }
+  return static_cast<int>(best);
+}
+
 struct Split {
   int channels, chunks;
 };
 
-// The largest block of input channels whose rows leave room for the sums in the L2 cache. Tasks are blocks of the
-// weight where it is large: each then reads the images again. Else they are chunks of the batch, which read them once.
+// The block of input channels whose rows leave room for the sums in the L2 cache and that has the least copied. Tasks
+// are blocks of the weight where it is large: those of other output channels copy the input again, those of other input
+// channels the gradient. Else they are chunks of the batch, which read them once, and blocks are the largest: more
+// pixels are worth merging larger weights.
 Split split_of(const WeightGradient& problem, const TargetSpec& target) {
-  constexpr int kMinTaps = 8, kFloat = 4, kSmall = 1 << 16;
+  constexpr int kMinTaps = 8, kFloat = 4, kSmall = 1 << 16, kManyPixels = 512;
   const int64_t weights =
       int64_t{kFloat} * problem.groups * problem.out_c * problem.in_c * problem.x.kernel * problem.y.kernel;
   Split chunks{.channels = 1, .chunks = weights <= kSmall ? kMaxChunks : kMaxChunks / 2}, blocks = chunks;
+  double least = 0;
   for (int64_t channels : divisors(problem.in_c, problem.in_c)) {
     const int c = static_cast<int>(channels), block = lanes_of(problem, target) * tile_of(problem, c, target).vectors;
     const int tasks = problem.groups * blocks_out(problem, block) * (problem.in_c / c);
     const bool fits = working_set(problem, c, block, target) * kFloat <= target.l2_bytes / 3;
     const bool has_taps = q_extent(problem, c) >= std::min(kMinTaps, q_extent(problem, problem.in_c));
     if (fits || !has_taps || c == 1) chunks.channels = c;
-    if (has_taps && tasks >= kEnoughTasks && (fits || blocks.chunks != 1)) blocks = {.channels = c, .chunks = 1};
+    if (!has_taps || tasks < kEnoughTasks || (!fits && blocks.chunks == 1)) continue;
+    const int outputs = block * task_blocks(problem, c, block, target);
+    const double copied = 1.0 * problem.x.step() * problem.y.step() / outputs + 1.0 / c;
+    if (blocks.chunks != 1 || copied <= least) blocks = {.channels = c, .chunks = 1}, least = copied;
   }
-  return weights <= target.l2_bytes / 3 ? chunks : blocks;
+  const bool is_large = problem.x.out * problem.y.out >= kManyPixels;
+  return weights <= target.l2_bytes / (is_large ? 2 : 3) ? chunks : blocks;
 }
 
 bool applies(const Kernel& kernel, const TargetSpec& target) {
@@ -154,7 +175,7 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
 }
 
 // The register tile of the knobs, where blocks of the output consist of its blocks; else one where they do.
-WeightGradientForm form_of(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+WeightGradientForm tile_form(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   const WeightGradient problem = *as_weight_gradient(kernel);
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   WeightGradientForm form{.lanes = lanes_of(problem, target),
@@ -176,34 +197,49 @@ WeightGradientForm form_of(const Kernel& kernel, const Knobs& knobs, const Targe
   return form;
 }
 
+// And how many of its blocks a task makes, whole blocks of the output.
+WeightGradientForm form_of(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  WeightGradientForm form = tile_form(kernel, knobs, target);
+  if (form.chunks > 1) return form;
+  form.blocks = task_blocks(*as_weight_gradient(kernel), form.channels, form.block(), target);
+  const int packed = packed_block(kernel);
+  if (packed % form.block() == 0 && form.blocks * form.block() % std::max(packed, 1) != 0) form.blocks = 1;
+  return form;
+}
+
 // Where the gradient of weight (kx,ky,ci,co) is, as arguments of sums without the chunk.
 std::vector<Expr> place_of(const WeightGradientWork& work, const std::vector<Var>& at) {
   const int channels = work.form.channels, block = work.form.block();
   return {at[3] % block, at[0] * channels + at[2] % channels, at[1], at[2] / channels, at[3] / block};
 }
 
-// Tasks are the blocks of `weights`, which has the dimensions (kx,ky,ci,co), or (lane,ci,kx,ky,block) of `packed`
+// Tasks are `blocks` blocks of `weights`, which has the dimensions (kx,ky,ci,co), or (lane,ci,kx,ky,block) of `packed`
 // lanes.
 void schedule_tasks(const WeightGradientWork& work, const WeightGradientSums& s, Func& weights, int packed) {
   const WeightGradientForm& form = work.form;
   const std::vector<Var> at = weights.args();
-  Var co("task"), co_in("co_in"), ci("ci_out"), ci_in("ci_in"), lane("lane");
-  const TailStrategy tail = tail_of(work.problem.out_c, form.block());
+  Var co("task"), co_in("co_in"), ci("ci_out"), ci_in("ci_in"), lane("lane"), block("block");
   if (packed == 0) {
-    weights.split(at[3], co, co_in, form.block(), tail)
+    const int range = form.block() * form.blocks;
+    weights.split(at[3], co, co_in, range, tail_of(work.problem.out_c, range))
         .split(at[2], ci, ci_in, form.channels, TailStrategy::RoundUp)
         .reorder(at[0], at[1], ci_in, co_in, ci, co)
         .fuse(ci, co, co);
   } else {
+    const int of_packed = packed / form.block();  // blocks
     weights.split(at[0], lane, co_in, form.block(), TailStrategy::RoundUp)
         .split(at[1], ci, ci_in, form.channels, TailStrategy::RoundUp)
-        .reorder(co_in, ci_in, at[2], at[3], ci, lane, at[4])
-        .vectorize(co_in, form.lanes)
-        .fuse(ci, lane, co)
-        .fuse(co, at[4], co);
+        .split(at[4], co, block, std::max(form.blocks / of_packed, 1), TailStrategy::RoundUp)
+        .vectorize(co_in, form.lanes);
+    if (form.blocks == 1) {
+      weights.reorder(co_in, ci_in, at[2], at[3], ci, lane, block, co).fuse(ci, lane, ci).fuse(block, co, co);
+    } else {
+      weights.reorder(co_in, ci_in, at[2], at[3], lane, block, ci, co);
+    }
+    weights.fuse(ci, co, co);
   }
   weights.parallel(co);
-  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1).bound_extent(s.co, 1);
+  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1).bound_extent(s.co, form.blocks);
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {

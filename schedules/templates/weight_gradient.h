@@ -42,6 +42,7 @@ struct WeightGradientForm {
   int images;          // likewise; more than one only with all of their rows
   int channels;        // of input, a block
   int chunks;          // of the batch; 1: none
+  int blocks = 1;      // of output channels, a task
 
   int block() const { return lanes * vectors; }
 };

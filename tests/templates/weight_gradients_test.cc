@@ -31,6 +31,10 @@ constexpr Problem kProblems[] = {
      "f32[72,96,1,1]"},
     {"f32[n,7,6,64]", "f32[n,7,6,32]", "{dilation=[3,2], groups=2, kernel_size=[3,3], padding=[3,3,2,2], stride=[1,1]}",
      "f32[64,16,3,3]"},
+    {"f32[n,3,2,400]", "f32[n,3,2,256]",
+     "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[1,1]}", "f32[400,256,1,1]"},
+    {"f32[n,2,2,512]", "f32[n,2,2,192]",
+     "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[1,1]}", "f32[512,192,1,1]"},
     {"f32[n,4,5,6]", "f32[n,8,9,3]", "{dilation=[1,1], groups=1, kernel_size=[7,7], padding=[3,3,3,3], stride=[2,2]}",
      "f32[6,3,7,7]"}};
 
