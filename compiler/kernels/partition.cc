@@ -51,17 +51,18 @@ class Partitioner {
   }
 
  private:
-  // The latest group that ends in an operand which this node may continue in registers.
+  // The latest group that ends in an operand which this node may continue in registers, one with an anchor if there is.
   GroupId group_to_join(NodeId id) const {
     const Node& node = graph_.nodes[id];
     if (!op_of(node).traits.elementwise) return kNoGroup;
-    GroupId best = kNoGroup;
+    std::pair<bool, GroupId> best = {false, kNoGroup};
     for (ValueId operand : node.inputs) {
       if (graph_.is_source_value(operand) || !continues(node, operand)) continue;
       const GroupId group = group_of_[graph_.values[operand].node];
-      if (group > best && !others_depend_on(node, operand, group)) best = group;
+      const std::pair candidate = {!is_pointwise(group), group};
+      if (candidate > best && !others_depend_on(node, operand, group)) best = candidate;
     }
-    return best;
+    return best.second;
   }
 
   bool continues(const Node& node, ValueId operand) const {
@@ -92,15 +93,16 @@ class Partitioner {
     return false;
   }
 
-  // A node of a pointwise group brings along the pointwise groups that end in its other operands: the sum of two
-  // normalised values is one pass over what both are computed from. No cycle comes of it: nobody else reads those
-  // operands, and a pointwise group has no other results.
+  // An elementwise node brings along the pointwise groups that end in its other operands: the sum of two normalised
+  // values is one pass over what both are computed from. No cycle comes of it: nobody else reads those operands, and a
+  // pointwise group has no other results.
   void merge_operands(NodeId id) {
     const Node& node = graph_.nodes[id];
+    if (!op_of(node).traits.elementwise) return;
     for (ValueId operand : node.inputs) {
       const GroupId group = group_of_[id], other = group_of_[graph_.values[operand].node];
       if (other == kNoGroup || other == group || !continues(node, operand)) continue;
-      if (is_pointwise(group) && is_pointwise(other)) merge(group, other);
+      if (is_pointwise(other)) merge(group, other);
     }
   }
 

@@ -1,6 +1,6 @@
 // Partition: which nodes become one kernel. A node that is not elementwise anchors a kernel; an elementwise node joins
-// the kernel that makes one of its operands of its own shape, when nobody else reads that operand; what remains is
-// pointwise, and pointwise kernels that end in such operands of one node are one.
+// the kernel that makes one of its operands of its own shape, when nobody else reads that operand, together with the
+// elementwise nodes that make others of these; what remains is pointwise.
 #pragma once
 
 #include <functional>

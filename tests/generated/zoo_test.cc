@@ -85,6 +85,12 @@ TEST_CASE("the gradient of a batch norm is two passes over its input and the out
   });
 }
 
+TEST_CASE("no pass of its own masks gradients, whatever makes them") {
+  for_each_training_row([](const Row& row) {
+    if (row.does("relu_backward")) CHECK(row.kernel.anchor != kNoAnchor);
+  });
+}
+
 TEST_CASE("the update is one pass over all parameters behind one over all gradients") {
   for (const std::string& model : models()) {
     const Plan plan = planned(model, true, 8).plan;

@@ -90,7 +90,7 @@ TEST_CASE("of two operands that could be continued it is the later one") {
                                "output %sum\n") == "conv(x, w) -> conv\nconv.2+sum(x, v, conv) -> sum\n");
 }
 
-TEST_CASE("pointwise work that ends in operands of pointwise work is one kernel with it") {
+TEST_CASE("pointwise work that ends in several operands of a node is one kernel with it") {
   const std::string two =
       "%x = input() : f32[n,4,4,8]\n%y = input() : f32[n,4,4,8]\n%g = parameter() : f32[8]\n"
       "%m, %v = channel_moments(%x) : f32[8], f32[8]\n"
@@ -99,6 +99,8 @@ TEST_CASE("pointwise work that ends in operands of pointwise work is one kernel 
       "%b = batch_norm2d(%y, %g, %g, %m.2, %v.2) {epsilon=0.1} : f32[n,4,4,8]\n"
       "%sum = add(%a, %b) : f32[n,4,4,8]\n%relu = relu(%sum) : f32[n,4,4,8]\noutput %relu\n";
   CHECK(partition_text(two) == "m(x) -> m, v\nm.2(y) -> m.2, v.2\na+b+sum+relu(x, g, m, v, y, m.2, v.2) -> relu\n");
+  CHECK(partition_text(kConv + "%a = tanh(%x) : f32[n,4,4,8]\n%b = relu(%a) : f32[n,4,4,8]\n"
+                               "%sum = add(%b, %conv) : f32[n,4,4,8]\noutput %sum\n") == "conv+a+b+sum(x, w) -> sum\n");
   // A value that others read is in memory anyway.
   CHECK(partition_text("%x = input() : f32[n,4,4,8]\n%y = input() : f32[n,4,4,8]\n"
                        "%a = relu(%x) : f32[n,4,4,8]\n%b = relu(%y) : f32[n,4,4,8]\n"
