@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Numbers from PyTorch, the truth from outside: writes tests/golden/<model>.txt.
 
-    python3 tests/golden/make.py [model ...]         (needs torch and torchvision; the tests need only the files)
+    python3 tests/golden/make.py [file ...]          (needs torch and torchvision; the tests need only the files)
+
+<model>.txt is of images that tests have time for, <model>_224x224.txt of the full size.
 
 Weights and data come from a formula that formula.cc computes as well (value below), so the files hold results alone, in
 float64. A line of a file is one tensor:
@@ -15,8 +17,9 @@ float32 run differs from its float64 run by float32_error = max|a-b| / max|b|, o
 Where float32 and float64 disagree about the sign of a relu's operand, gradients differ by whole terms, whoever computes
 them. So the data are chosen to be well conditioned: the first line's seed is the one of SEEDS whose first step keeps the
 operands of all relus, and the two largest values of all maximum poolings, furthest apart (`margin`, relative to the
-operands' root mean square).
+operands' root mean square). Of the full size no data are, with millions of operands: the first will do.
 """
+import functools
 import math
 import pathlib
 import sys
@@ -27,6 +30,7 @@ import torchvision
 
 SAMPLES = 256     # a tensor
 FEW_SAMPLES = 16  # of the large models, whose files would be large too
+FULL_SAMPLES = 4  # of the full size
 SEEDS = 64
 FEW_SEEDS = 3     # of models with so many weights that a seed takes seconds, where that is enough
 MASK = (1 << 64) - 1
@@ -288,17 +292,17 @@ def resnet18():
     return seed, run(seed, torch.float64), run(seed, torch.float32)
 
 
-def large(constructor, seeds=SEEDS):
-    """A model of 1000 classes on 64x64 images."""
+def large(constructor, seeds, size):
+    """A model of 1000 classes on square images."""
     def data(seed):
-        return Data(seed, 2, 3, 64, 1000)
+        return Data(seed, 2, 3, size, 1000)
 
     def run(seed, dtype):
         model = make(constructor, seed, dtype)
         results = {"parameters": torch.tensor(float(sum(p.numel() for p in model.parameters())))}
         return results | first_step(model, data(seed), dtype)
 
-    seed = best_seed(constructor, data, seeds)
+    seed = best_seed(constructor, data, seeds) if seeds > 1 else 1
     return seed, run(seed, torch.float64), run(seed, torch.float32)
 
 
@@ -322,16 +326,19 @@ def write(path, seed, truth, float32, count):
 
 def main():
     folder = pathlib.Path(__file__).parent
-    models = {"lenet": lenet, "resnet18_small": small, "resnet18": resnet18}
+    files = {"lenet": (lenet, SAMPLES), "resnet18_small": (small, SAMPLES), "resnet18": (resnet18, SAMPLES)}
     zoo = torchvision.models
     seeds = {zoo.alexnet: FEW_SEEDS, zoo.vgg11: FEW_SEEDS, zoo.vgg13: FEW_SEEDS, zoo.vgg16: FEW_SEEDS, zoo.vgg19: FEW_SEEDS,
              zoo.vgg11_bn: FEW_SEEDS, zoo.vgg13_bn: FEW_SEEDS, zoo.vgg16_bn: 32, zoo.vgg19_bn: 32,
              zoo.resnet34: 16, zoo.resnet50: 16, zoo.resnet101: 16, zoo.resnet152: 16}
-    for constructor, count in seeds.items():
-        models[constructor.__name__] = lambda constructor=constructor, count=count: large(constructor, count)
-    for name in sys.argv[1:] or models:
-        print(name)
-        write(folder / f"{name}.txt", *models[name](), SAMPLES if name in list(models)[:3] else FEW_SAMPLES)
+    for model, count in seeds.items():
+        files[model.__name__] = (functools.partial(large, model, count, 64), FEW_SAMPLES)
+    for model in [zoo.resnet18, *seeds]:
+        files[model.__name__ + "_224x224"] = (functools.partial(large, model, 1, 224), FULL_SAMPLES)
+    for name in sys.argv[1:] or files:
+        print(name, flush=True)
+        run, count = files[name]
+        write(folder / f"{name}.txt", *run(), count)
 
 
 main()
