@@ -9,25 +9,27 @@ namespace convoke::core {
 constexpr uint64_t kMaxPageBytes = 65536;  // small pages are 4 to 64 KB
 constexpr uint64_t kHugeBytes = 2u << 20;
 
+// What is mapped for so many bytes: large blocks end where any system's page does, since they are cut out of a mapping.
+constexpr uint64_t mapping_bytes(uint64_t bytes) {
+  return bytes >= kHugeBytes ? round_up(bytes, kMaxPageBytes) : bytes;
+}
+
 // NULL when the system refuses.
-inline uint8_t* map_memory(uint64_t bytes) {
+inline uint8_t* map_memory(uint64_t asked) {
   constexpr int kReadWrite = 3, kPrivateAnonymous = 0x22, kAdviseHuge = 14;
-  const uint64_t slack = bytes >= kHugeBytes ? kHugeBytes : 0;
+  const uint64_t bytes = mapping_bytes(asked), slack = bytes >= kHugeBytes ? kHugeBytes : 0;
   void* mapped = mmap(nullptr, bytes + slack, kReadWrite, kPrivateAnonymous, -1, 0);
   if (mapped == reinterpret_cast<void*>(-1)) return nullptr;
   uint8_t* begin = static_cast<uint8_t*>(mapped);
   if (!slack) return begin;
   const uint64_t address = reinterpret_cast<uint64_t>(begin);
-  const uint64_t before = round_up(address, kHugeBytes) - address;
-  const uint64_t end = before + round_up(bytes, kMaxPageBytes);
+  const uint64_t before = round_up(address, kHugeBytes) - address, behind = slack - before;
   if (before) munmap(begin, before);
-  if (end < bytes + slack) munmap(begin + end, bytes + slack - end);
+  if (behind) munmap(begin + before + bytes, behind);
   madvise(begin + before, bytes, kAdviseHuge);
   return begin + before;
 }
 
-inline void unmap_memory(void* memory, uint64_t bytes) {
-  munmap(memory, bytes >= kHugeBytes ? round_up(bytes, kMaxPageBytes) : bytes);
-}
+inline void unmap_memory(void* memory, uint64_t asked) { munmap(memory, mapping_bytes(asked)); }
 
 }  // namespace convoke::core
