@@ -16,14 +16,20 @@ using Halide::Func, Halide::MemoryType, Halide::TailStrategy, Halide::Var;
 
 constexpr int kNeighbours = 4;
 
-// Blocks of a transformed weight are whole.
+// Blocks of a transformed weight are whole. A plain output has yet to get its layout.
 bool applies(const Kernel& kernel, const TargetSpec&) {
-  const Layout& layout = kernel.output_layouts[0];
-  if (kernel.body.nodes.back().op != "pack" || kernel.body.outputs.size() != 1 || layout.plain()) return false;
+  if (kernel.body.nodes.back().op != "pack" || kernel.body.outputs.size() != 1) return false;
   const Type& type = kernel.body.type(kernel.body.outputs[0]);
+  const Layout& layout = kernel.output_layouts[0];
+  if (type.rank() != 4 || type.has_batch()) return false;
+  if (layout.plain()) return true;
   const LayoutAxis& lane = layout.axes.back();
-  if (type.rank() != 4 || lane.part != LayoutAxis::kInner || lane.dim > 1) return false;
+  if (lane.part != LayoutAxis::kInner || lane.dim > 1) return false;
   return !layout.transformed() || type.dims[static_cast<size_t>(lane.dim)] % lane.block == 0;
+}
+
+PreferredLayouts layouts(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
+  return packed_weight_outputs(kernel, lanes_of_channels(kernel.body.type(kernel.body.outputs[0]).dims[0], target));
 }
 
 Var var_of(const Func& output, const Layout& layout, int dim) {
@@ -33,6 +39,7 @@ Var var_of(const Func& output, const Layout& layout, int dim) {
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   const Layout& layout = kernel.output_layouts[0];
+  if (layout.plain()) return templates::small.build(kernel, {}, target);
   const ValueId result = kernel.body.outputs[0];
   Body body = make_body(kernel);
   lower_anchor(body);
@@ -72,6 +79,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
 
 }  // namespace
 
-const ScheduleTemplate templates::pack = {"pack", applies, no_knob_ranges, no_knobs, plain_layouts, build};
+const ScheduleTemplate templates::pack = {"pack", applies, no_knob_ranges, no_knobs, layouts, build};
 
 }  // namespace convoke
