@@ -21,7 +21,7 @@ struct LookupOptions {
 // In this order, the first that is valid here; of several, those of `cpu` come first:
 //   exact    a tuned schedule of this kernel and batch class, on whatever CPU
 //   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family,
-//            which differs in height and width alone: the nearest in work first
+//            which differs in height and width alone and has at most twice the work or half of it: the nearest first
 //   default  the first template of the list that applies and pays, with its defaults for the batch class
 // A kernel that has layouts before it is looked up only copies between them: what is tuned is of kernels without.
 Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,

@@ -112,11 +112,16 @@ TEST_CASE("lookup: exact, near, default") {
   }
   SUBCASE("another size of the same class is near: the nearest one") {
     put(database, tuned(convolution(28), kOne, "here", 1));
-    put(database, tuned(convolution(112), kOne, "here", 2));
+    put(database, tuned(convolution(49), kOne, "here", 2));
     put(database, tuned(convolution(224), kMany, "here", 3));
-    CHECK(look_up(database, convolution(14), kOne) == Found{Origin::kNear, pixels(1)});
+    CHECK(look_up(database, convolution(35), kOne) == Found{Origin::kNear, pixels(1)});
     CHECK(look_up(database, convolution(224), kFew) == Found{Origin::kNear, pixels(3)});
-    CHECK(look_up(database, convolution(448), kOne) == Found{Origin::kNear, pixels(2)});
+    CHECK(look_up(database, convolution(42), kOne) == Found{Origin::kNear, pixels(2)});
+  }
+  SUBCASE("a size of more than twice the work, or less than half, is not near") {
+    put(database, tuned(convolution(28), kOne, "here", 1));
+    CHECK(look_up(database, convolution(14), kOne).origin == Origin::kDefault);
+    CHECK(look_up(database, convolution(56), kOne).origin == Origin::kDefault);
   }
   SUBCASE("other channels are another family") {
     put(database, tuned(convolution(28, 32), kOne, "here", 1));
