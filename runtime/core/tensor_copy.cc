@@ -32,16 +32,10 @@ Axes dense_axes(const Buffer& buffer, const Strides& strides) {
 bool has_padding(const Buffer& buffer) { return storage_elems(buffer) != logical_elems(buffer); }
 
 // Storage is the caller's array itself.
-bool is_plain(const Buffer& buffer, const Strides& strides) {
-  const Axes axes = dense_axes(buffer, strides);
-  return !has_padding(buffer) && (axes.rank == 0 || (axes.rank == 1 && axes.stride[0] == 1));
-}
+bool is_plain(const Axes& axes) { return axes.rank == 0 || (axes.rank == 1 && axes.stride[0] == 1); }
 
 // Storage holds the pixels of planes interleaved, as NHWC does those of NCHW.
-bool is_interleaved(const Buffer& buffer, const Strides& strides) {
-  const Axes axes = dense_axes(buffer, strides);
-  return !has_padding(buffer) && axes.rank == 2 && axes.stride[1] == 1;
-}
+bool is_interleaved(const Axes& axes) { return axes.rank == 2 && axes.stride[1] == 1; }
 
 template <class T>
 void interleave(T* storage, const uint8_t* planes, const Axes& axes) {
@@ -56,7 +50,8 @@ void interleave(T* storage, const uint8_t* planes, const Axes& axes) {
 
 template <class T>
 void spread(const Buffer& buffer, T* storage, const uint8_t* logical, const Strides& strides) {
-  if (is_interleaved(buffer, strides)) return interleave(storage, logical, dense_axes(buffer, strides));
+  const Axes axes = dense_axes(buffer, strides);
+  if (!has_padding(buffer) && is_interleaved(axes)) return interleave(storage, logical, axes);
   visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
     T value = 0;  // the caller's data may be misaligned
     if (l >= 0) memcpy(&value, logical + l * static_cast<int64_t>(sizeof(T)), sizeof(T));
@@ -103,7 +98,7 @@ int64_t storage_elems(const Buffer& buffer) {
 }
 
 void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides) {
-  if (is_plain(buffer, strides)) {
+  if (!has_padding(buffer) && is_plain(dense_axes(buffer, strides))) {
     memcpy(storage, logical, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));
   } else if (element_bytes(buffer) == 1) {
     spread(buffer, static_cast<uint8_t*>(storage), static_cast<const uint8_t*>(logical), strides);
@@ -113,7 +108,7 @@ void to_storage(const Buffer& buffer, void* storage, const void* logical, const 
 }
 
 void from_storage(const Buffer& buffer, void* logical, const void* storage, const Strides& strides) {
-  if (is_plain(buffer, strides)) {
+  if (!has_padding(buffer) && is_plain(dense_axes(buffer, strides))) {
     memcpy(logical, storage, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));
   } else if (element_bytes(buffer) == 1) {
     gather(buffer, static_cast<uint8_t*>(logical), static_cast<const uint8_t*>(storage), strides);
