@@ -17,7 +17,6 @@
 
 #include "bench/kernels/call.h"
 #include "bench/kernels/layers.h"
-#include "compiler/ops/op.h"
 #include "schedules/database/lookup.h"
 #include "schedules/tuner/rates.h"
 
@@ -46,11 +45,6 @@ Kernel with_layouts(const Work& work, const TargetSpec& target) {
   return kernel;
 }
 
-double flops_of(const Work& work) {
-  const NodeView node = view(work.kernel.body, work.kernel.body.nodes[static_cast<size_t>(work.kernel.anchor)]);
-  return 2.0 * static_cast<double>(find_op(node.op)->traits.work(node) * work.batch);
-}
-
 void run(benchmark::State& state, const Work& work, const TargetSpec& target, double peak, const Options& options) {
   const Result<Instance> instance =
       lookup(work.kernel, batch_class(work.batch), target, {.only = options.template_name});
@@ -66,9 +60,9 @@ void run(benchmark::State& state, const Work& work, const TargetSpec& target, do
   state.counters["compile_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (auto _ : state) call(kernel);
   const Cost per = cost(work.kernel);
+  const auto flops = static_cast<double>((per.flops_per_sample * work.batch + per.flops_per_call) * state.iterations());
   const auto bytes = static_cast<double>((per.bytes_per_sample * work.batch + per.bytes_per_call) * state.iterations());
   state.counters["GB/s"] = benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsRate);
-  const double flops = flops_of(work) * static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = benchmark::Counter(flops / 1e9, benchmark::Counter::kIsRate);
   state.counters["%peak"] = benchmark::Counter(flops / peak * 100, benchmark::Counter::kIsRate);
   state.SetLabel(fmt::format("{} {}", schedule->name, to_string(knobs)));

@@ -93,7 +93,7 @@ CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, c
   Kernel packed = kernel;
   const PreferredLayouts layouts = schedule.layouts(kernel, knobs, target);
   const auto wish = [](std::vector<Layout>& given, const std::vector<Layout>& wished) {
-    for (size_t i = 0; i < given.size(); ++i) given[i] = wished[i].plain() ? given[i] : wished[i];
+    for (size_t i = 0; i < given.size(); ++i) given[i] = given[i].plain() ? wished[i] : given[i];
   };
   wish(packed.input_layouts, layouts.inputs);
   wish(packed.output_layouts, layouts.outputs);

@@ -1,7 +1,7 @@
 // The list of measured kernels (layers.h).
 #include "bench/kernels/layers.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "compiler/ops/conv2d.h"
 
@@ -45,6 +45,27 @@ struct Image {
 };
 
 constexpr Image kImages[] = {{28, 6}, {10, 16}, {28, 64}, {112, 64}, {56, 64}, {14, 256}, {7, 512}};
+
+// A weight as a forward kernel stores it, and as another kernel reads it.
+struct PackedWeight {
+  int64_t out_c, in_c, kernel;
+  std::string_view stored, read;
+};
+
+constexpr PackedWeight kPacks[] = {{64, 64, 3, "0/64.2.3.1.0%64", "winograd4:0/64.2.3.1.0%64"},
+                                   {256, 256, 3, "0/64.2.3.1.0%64", "winograd4:0/64.2.3.1.0%64"},
+                                   {512, 512, 3, "0/64.2.3.1.0%64", "winograd4:0/64.2.3.1.0%64"},
+                                   {64, 64, 3, "0/64.2.3.1.0%64", "winograd4rotated:1/64.2.3.0.1%64"},
+                                   {256, 256, 3, "0/64.2.3.1.0%64", "winograd4rotated:1/64.2.3.0.1%64"},
+                                   {512, 512, 3, "0/64.2.3.1.0%64", "winograd4rotated:1/64.2.3.0.1%64"},
+                                   {384, 192, 3, "0/48.2.3.1.0%48", "winograd4rotated:1/48.2.3.0.1%48"},
+                                   {192, 64, 5, "0/48.2.3.1.0%48", "winograd2rotated:1/64.2.3.0.1%64"},
+                                   {512, 512, 3, "0/32.2.3.1.0%32", "1/32.2.3.0.1%32"},
+                                   {128, 64, 3, "0/64.2.3.1.0%64", "1/64.2.3.0.1%64"},
+                                   {512, 128, 1, "0/64.2.3.1.0%64", "1/64.2.3.0.1%64"},
+                                   {2048, 512, 1, "0/48.2.3.1.0%48", "1/32.2.3.0.1%32"},
+                                   {512, 2048, 1, "0/32.2.3.1.0%32", "1/48.2.3.0.1%48"},
+                                   {16, 6, 5, "0/16.2.3.1.0%16", "1/8.2.3.0.1%8"}};
 
 void add(std::vector<Work>& work, std::string_view op, const std::string& layer, const Attrs& attrs,
          const std::vector<Type>& inputs, int64_t batch) {
@@ -128,6 +149,14 @@ void add_classes(std::vector<Work>& work, int64_t classes, int64_t batch) {
   add(work, "channel_sum", name, {}, {logits}, batch);
 }
 
+void add_pack(std::vector<Work>& work, const PackedWeight& weight) {
+  const Type type = f32({weight.out_c, weight.in_c, weight.kernel, weight.kernel});
+  add(work, "pack", fmt::format("{}/{}", fmt::join(type.dims, "x"), weight.read), {}, {type}, 1);
+  Kernel& kernel = work.back().kernel;
+  kernel.input_layouts[0] = parse_layout(weight.stored).value();
+  kernel.output_layouts[0] = parse_layout(weight.read).value();
+}
+
 }  // namespace
 
 std::vector<Work> all_work() {
@@ -147,6 +176,7 @@ std::vector<Work> all_work() {
   for (int64_t elems : {61706, 11689512}) {
     add(work, "sum_squares", std::to_string(elems), {}, {f32({elems})}, 1);
   }
+  for (const PackedWeight& weight : kPacks) add_pack(work, weight);
   return work;
 }
 

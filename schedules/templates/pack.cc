@@ -1,10 +1,13 @@
 // pack: an OIHW weight into a layout whose innermost axis is a block of channels, as it is or transformed. In training
-// each step does it for each layer, so it is to be bound by the memory that it reads and writes. Where lanes lie
-// strided in the source, as input channels of a forward layer's weight do for its data gradient, a cache line brings
-// neighbours in the other channel: `kNeighbours` of them come next, then the next vector of the block, so that lines
-// are read and written whole while they are in the L1 cache.
+// each step does it for each layer, so it is to be bound by the memory that it reads and writes.
 //
-// A task is a block. The transform of a vector of kernels is straight-line code over its taps, which are loaded once.
+// Where the source has the other channel innermost, as a forward layer's weight has for its data gradient, squares of
+// both channels are transposed in registers, so that lines are read and written whole. A weight to be transformed goes
+// through a panel of such squares, in the caches: a block of the one channel × a vector of the other, all taps.
+//
+// A task is a block and a range of the other channel. The transform of a vector of kernels is straight-line code.
+#include <numeric>
+
 #include "schedules/templates/body.h"
 #include "schedules/templates/definition.h"
 #include "schedules/templates/tile.h"
@@ -14,7 +17,8 @@ namespace {
 
 using Halide::Func, Halide::MemoryType, Halide::TailStrategy, Halide::Var;
 
-constexpr int kNeighbours = 4;
+constexpr int kRange = 16;   // of the other channel
+constexpr int kMaxSide = 8;  // of a square: shuffles of more vectors are many more
 
 // Blocks of a transformed weight are whole. A plain output has yet to get its layout.
 bool applies(const Kernel& kernel, const TargetSpec&) {
@@ -37,43 +41,106 @@ Var var_of(const Func& output, const Layout& layout, int dim) {
   return output.args()[static_cast<size_t>(layout.axes.end() - axis - 1)];
 }
 
+struct Form {
+  int lane_dim;  // the channel that the output has innermost
+  int block, lanes;
+  int range;     // of the other channel, of a task
+  int side = 0;  // of the squares; 0: there is nothing to transpose
+};
+
+Form form_of(const Kernel& kernel, const TargetSpec& target) {
+  const Layout &from = kernel.input_layouts[0], &to = kernel.output_layouts[0];
+  const LayoutAxis& lane = to.axes.back();
+  Form form{.lane_dim = lane.dim,
+            .block = static_cast<int>(lane.block),
+            .lanes = static_cast<int>(largest_divisor(lane.block, target.vector_lanes)),
+            .range = kRange};
+  const int64_t lane_channels = kernel.body.type(kernel.body.outputs[0]).dims[static_cast<size_t>(lane.dim)];
+  if (from.plain() || lane_channels % lane.block != 0) return form;
+  const LayoutAxis& inner = from.axes.back();
+  if (inner.part != LayoutAxis::kInner || inner.dim != 1 - lane.dim) return form;
+  const int64_t vector = largest_divisor(inner.block, target.vector_lanes);
+  form.range = static_cast<int>(to.transformed() ? vector : inner.block);
+  form.side = static_cast<int>(largest_divisor(std::gcd(vector, form.lanes), kMaxSide));
+  return form;
+}
+
+// The weight (kx, ky, ci, co) by way of panels (lane channel, other channel, kx, ky) and squares (l, o, kx, ky, vector
+// of lanes).
+struct Transposition {
+  Var l{"l"}, o{"o"}, kx{"kx"}, ky{"ky"}, v{"v"}, lane{"lane"}, other{"other"};
+  Func square{"square"}, panel{"panel"}, weight{"weight"};
+};
+
+Transposition transpose(const Func& source, const Form& form) {
+  Transposition t;
+  const auto at = [&](const Func& weight, const Halide::Expr& lane, const Halide::Expr& other) {
+    return form.lane_dim == 0 ? weight(t.kx, t.ky, other, lane) : weight(t.kx, t.ky, lane, other);
+  };
+  t.square(t.l, t.o, t.kx, t.ky, t.v) = at(source, t.v * form.side + t.l, t.o);
+  t.panel(t.lane, t.other, t.kx, t.ky) = t.square(t.lane % form.side, t.other, t.kx, t.ky, t.lane / form.side);
+  const std::vector<Var> channels = form.lane_dim == 0 ? std::vector{t.other, t.lane} : std::vector{t.lane, t.other};
+  t.weight(t.kx, t.ky, channels[0], channels[1]) = t.panel(t.lane, t.other, t.kx, t.ky);
+  return t;
+}
+
+void schedule_square(Transposition& t, const Func& user, const Var& at, const Form& form) {
+  t.square.compute_at(user, at)
+      .store_in(MemoryType::Stack)
+      .bound_extent(t.l, form.side)
+      .bound_extent(t.o, form.side)
+      .reorder(t.o, t.l)
+      .vectorize(t.o)
+      .unroll(t.l);
+}
+
+void schedule_panel(Transposition& t, const Func& output, const Var& task, const Form& form) {
+  Var square("square"), squares("squares"), l("l"), o("o");
+  t.panel.compute_at(output, task)
+      .bound_extent(t.lane, form.block)
+      .bound_extent(t.other, form.range)
+      .split(t.lane, square, l, form.side)
+      .split(t.other, squares, o, form.side)
+      .reorder(l, o, square, squares, t.kx, t.ky)
+      .vectorize(l)
+      .unroll(o);
+  schedule_square(t, t.panel, square, form);
+}
+
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   const Layout& layout = kernel.output_layouts[0];
   if (layout.plain()) return templates::small.build(kernel, {}, target);
+  const Form form = form_of(kernel, target);
   const ValueId result = kernel.body.outputs[0];
   Body body = make_body(kernel);
   lower_anchor(body);
-  Func taps("taps");
-  const std::vector<Var> tap = body.values[result].args();
-  taps(tap) = body.values[result](tap);
-  body.values[result] = taps;
+  Transposition transposition;
+  if (form.side > 0) {
+    transposition = transpose(body.values[result], form);
+    body.values[result] = transposition.weight;
+  }
   std::vector<Func> outputs = make_outputs(body);
 
   Func& output = outputs[0];
-  const int64_t block = layout.axes.back().block;
-  const int lanes = static_cast<int>(largest_divisor(block, target.vector_lanes));
-  const int lane_dim = layout.axes.back().dim;
-  const Var x = var_of(output, layout, 3), y = var_of(output, layout, 2), other = var_of(output, layout, 1 - lane_dim),
-            blocks = var_of(output, layout, lane_dim), lane = output.args()[0];
-  Var vector("vector"), neighbour("neighbour");
+  const bool in_squares = form.side > 0 && !layout.transformed();
+  const int lanes = in_squares ? form.side : form.lanes;
+  const int64_t others = kernel.body.type(result).dims[static_cast<size_t>(1 - form.lane_dim)];
+  const Var x = var_of(output, layout, 3), y = var_of(output, layout, 2), lane = output.args()[0],
+            other = var_of(output, layout, 1 - form.lane_dim), blocks = var_of(output, layout, form.lane_dim);
+  Var vector("vector"), row("row"), rows("rows"), task("task");
   output.split(lane, vector, lane, lanes)
-      .split(other, other, neighbour, kNeighbours, TailStrategy::GuardWithIf)
+      .split(other, other, row, form.range, tail_of(others, form.range))
+      .split(row, rows, row, in_squares ? form.side : 1)
       .vectorize(lane)
-      .parallel(blocks);
+      .unroll(row);
   if (layout.transformed()) {
-    output.reorder(lane, x, y, neighbour, vector, other, blocks).unroll(x).unroll(y);
-    const Var tap_lane = tap[static_cast<size_t>(3 - lane_dim)], tap_other = tap[static_cast<size_t>(2 + lane_dim)];
-    taps.compute_at(output, neighbour)
-        .store_in(MemoryType::Stack)
-        .reorder_storage(tap_lane, tap[0], tap[1], tap_other)
-        .bound_extent(tap_lane, lanes)
-        .reorder(tap_lane, tap[0], tap[1])
-        .vectorize(tap_lane)
-        .unroll(tap[0])
-        .unroll(tap[1]);
+    output.reorder(lane, x, y, row, vector, rows, other, blocks).unroll(x).unroll(y);
   } else {
-    output.reorder(lane, neighbour, vector, other, x, y, blocks);
+    output.reorder(lane, row, vector, rows, x, y, other, blocks);
   }
+  output.fuse(other, blocks, task).parallel(task);
+  if (in_squares) schedule_square(transposition, output, vector, form);
+  if (form.side > 0 && layout.transformed()) schedule_panel(transposition, output, task, form);
   return finish(body, outputs);
 }
 

@@ -87,12 +87,12 @@ Func winograd_weights(const Func& weight, const Type& type, const KernelTransfor
     Exprs row;
     for (int x = 0; x < width; ++x) {
       const Expr tap = transform.rotated ? weight(width - 1 - x, height - 1 - y, ci, co) : weight(x, y, ci, co);
-      row.push_back(Halide::cast<double>(tap));
+      row.push_back(tap);
     }
     rows.push_back(mux(i, winograd_kernel(row, width + tile - 1)));
   }
   Func transformed("winograd_weights");
-  transformed(i, j, ci, co) = Halide::cast<float>(mux(j, winograd_kernel(rows, height + tile - 1)));
+  transformed(i, j, ci, co) = mux(j, winograd_kernel(rows, height + tile - 1));
   return transformed;
 }
 

@@ -1,4 +1,4 @@
-// Weights packed into layouts that transform them, from wherever they are stored, against the definition.
+// Weights packed into layouts that order or transform them, from wherever they are stored, against the definition.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ namespace {
 struct Problem {
   const char* type;
   const char* stored;
-  const char* transformed;
+  const char* read;
 };
 
 constexpr Problem kProblems[] = {
@@ -23,13 +23,18 @@ constexpr Problem kProblems[] = {
     {"f32[32,24,3,3]", "(32,24,3,3)0/16.2.3.1.0%16", "winograd4rotated:(32,24,3,3)1/8.2.3.0.1%8"},
     {"f32[24,32,3,3]", "0/8.2.3.1.0%8", "winograd2:0/8.2.3.1.0%8"},
     {"f32[16,40,5,5]", "plain", "winograd2rotated:1/8.2.3.0.1%8"},
-    {"f32[6,5,3,3]", "plain", "winograd4:0/4.2.3.1.0%4"}};
+    {"f32[6,5,3,3]", "plain", "winograd4:0/4.2.3.1.0%4"},
+    {"f32[40,24,3,3]", "0/16.2.3.1.0%16", "winograd4rotated:1/12.2.3.0.1%12"},
+    {"f32[64,48,3,2]", "0/32.2.3.1.0%32", "1/48.2.3.0.1%48"},
+    {"f32[40,48,1,1]", "0/48.2.3.1.0%48", "1/16.2.3.0.1%16"},
+    {"f32[40,20,1,1]", "0/16.2.3.1.0%16", "1/16.2.3.0.1%16"},
+    {"f32[24,32,3,3]", "1/16.2.3.0.1%16", "0/12.2.3.1.0%12"}};
 
 std::string first_error(const Problem& problem, const TargetSpec& target) {
   const Type type = parse_type(problem.type).value();
   Kernel kernel = single_op_kernel("pack", {}, {type});
   kernel.input_layouts[0] = parse_layout(problem.stored).value();
-  kernel.output_layouts[0] = parse_layout(problem.transformed).value();
+  kernel.output_layouts[0] = parse_layout(problem.read).value();
   CHECK(kernel_key(parse_kernel(kernel_key(kernel)).value()) == kernel_key(kernel));
   const Instance instance = lookup(kernel, BatchClass::kMany, target).value();
   BuiltKernel built = find_template(instance.template_name)->build(kernel, instance.knobs, target).value();
@@ -42,10 +47,10 @@ std::string first_error(const Problem& problem, const TargetSpec& target) {
   return first_difference(expected, to_values(result), 0x1p-22);
 }
 
-TEST_CASE("weights are transformed as their layout says") {
+TEST_CASE("weights are packed as their layout says") {
   const TargetSpec target = find_target("host").value();
   for (const Problem& problem : kProblems) {
-    INFO(problem.transformed);
+    INFO(problem.read);
     try {
       CHECK(first_error(problem, target) == "");
     } catch (const Halide::Error& error) {
