@@ -6,8 +6,8 @@
 // skipped: rows by the bounds of the loop over ky, columns because kx and the pixels are unrolled and Halide splits
 // the loop over tiles at the borders (`likely`). In a data gradient of stride s a tap meets only every s-th pixel: the
 // pixels of a tile are of one such phase, and the taps that it does not meet fall away. No zeros are inserted.
-#include "compiler/ops/conv2d.h"
 #include "schedules/templates/body.h"
+#include "schedules/templates/conv2d_taps.h"
 #include "schedules/templates/tile.h"
 
 namespace convoke {
@@ -19,96 +19,20 @@ constexpr int kMaxUnrolledColumns = 32;  // of the kernel
 constexpr int kMinGroupLanes = 4;
 constexpr int kRows = 8;  // of a task, at most
 
-// Along one axis, tap k of output pixel o lies on source pixel (o·step + offset + slope·k)/phases, where that is one.
-struct Taps {
-  int kernel, step, phases, offset, slope, source, out;
+Blocks blocks_of(const TappedConv2d& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
 
-  Expr position(const Expr& o, const Expr& k) const { return o * step + offset + slope * k; }
-  int outputs_per_phase() const { return ceil_div(out, phases); }
-  bool may_miss() const {
-    const int across = slope * (kernel - 1);
-    return phases > 1 || offset + std::min(across, 0) < 0 || (out - 1) * step + offset + std::max(across, 0) >= source;
-  }
-};
-
-struct AxisOfWindow {
-  int64_t kernel, stride, padding, dilation, in, out;
-};
-AxisOfWindow along_x(const Conv2d& c) {
-  const Window2d& w = c.window;
-  return {w.kernel.w, w.stride_x, w.left, w.dilation_x, c.in.w, c.out.w};
-}
-AxisOfWindow along_y(const Conv2d& c) {
-  const Window2d& w = c.window;
-  return {w.kernel.h, w.stride_y, w.top, w.dilation_y, c.in.h, c.out.h};
-}
-
-Taps forward_taps(const AxisOfWindow& a) {
-  return {.kernel = static_cast<int>(a.kernel),
-          .step = static_cast<int>(a.stride),
-          .phases = 1,
-          .offset = static_cast<int>(-a.padding),
-          .slope = static_cast<int>(a.dilation),
-          .source = static_cast<int>(a.in),
-          .out = static_cast<int>(a.out)};
-}
-
-// i = o·stride − padding + k·dilation solved for o.
-Taps backward_taps(const AxisOfWindow& a) {
-  return {.kernel = static_cast<int>(a.kernel),
-          .step = 1,
-          .phases = static_cast<int>(a.stride),
-          .offset = static_cast<int>(a.padding),
-          .slope = static_cast<int>(-a.dilation),
-          .source = static_cast<int>(a.out),
-          .out = static_cast<int>(a.in)};
-}
-
-// Either direction: sums over `summed` channels, makes `made`, both of one group.
-struct Problem {
-  Taps x, y;
-  int summed, made, groups;
-  bool is_forward, has_bias;
-};
-
-std::optional<Problem> problem_of(const Kernel& kernel) {
-  if (kernel.anchor == kNoAnchor) return std::nullopt;
-  const NodeView node = anchor_view(kernel);
-  if (const auto conv = as_conv2d(node)) {
-    return Problem{.x = forward_taps(along_x(*conv)),
-                   .y = forward_taps(along_y(*conv)),
-                   .summed = static_cast<int>(conv->group_in_c()),
-                   .made = static_cast<int>(conv->group_out_c()),
-                   .groups = static_cast<int>(conv->groups),
-                   .is_forward = true,
-                   .has_bias = conv->has_bias};
-  }
-  if (const auto conv = as_conv2d_backward_data(node)) {
-    return Problem{.x = backward_taps(along_x(*conv)),
-                   .y = backward_taps(along_y(*conv)),
-                   .summed = static_cast<int>(conv->group_out_c()),
-                   .made = static_cast<int>(conv->group_in_c()),
-                   .groups = static_cast<int>(conv->groups),
-                   .is_forward = false,
-                   .has_bias = false};
-  }
-  return std::nullopt;
-}
-
-Blocks blocks_of(const Problem& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
-
-int lanes_of(const Problem& problem, const TargetSpec& target) {
+int lanes_of(const TappedConv2d& problem, const TargetSpec& target) {
   int lanes = lanes_of_channels(problem.made, target);
   while (blocks_of(problem) == Blocks::kExact && problem.made % lanes != 0) lanes /= 2;
   return lanes;
 }
 
-int block_of(const Problem& problem, const Knobs& knobs, const TargetSpec& target) {
+int block_of(const TappedConv2d& problem, const Knobs& knobs, const TargetSpec& target) {
   return lanes_of(problem, target) * static_cast<int>(knobs.at("vectors"));
 }
 
 bool applies(const Kernel& kernel, const TargetSpec& target) {
-  const auto problem = problem_of(kernel);
+  const auto problem = as_tapped(kernel);
   if (!problem || problem->x.kernel > kMaxUnrolledColumns || !has_one_output_shape(kernel)) return false;
   return problem->groups == 1 || lanes_of(*problem, target) >= kMinGroupLanes;
 }
@@ -120,7 +44,7 @@ std::vector<int64_t> choose(std::initializer_list<int64_t> numbers, auto&& accep
 }
 
 KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
-  const Problem problem = *problem_of(kernel);
+  const TappedConv2d problem = *as_tapped(kernel);
   const int lanes = lanes_of(problem, target), width = problem.x.outputs_per_phase();
   const auto is_tile = [=](int64_t pixels) { return pixels <= width; };
   const auto is_block = [&](int64_t vectors) {
@@ -133,14 +57,14 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
 }
 
 // Pixels whose addresses differ by the size of one way of the L1 cache would push each other out.
-int64_t max_pixels(const Problem& problem, const TargetSpec& target) {
+int64_t max_pixels(const TappedConv2d& problem, const TargetSpec& target) {
   constexpr int kWays = 8, kFloat = 4;
   const int64_t distance = int64_t{kFloat} * problem.summed * problem.groups * problem.x.step;
   return distance % (target.l1_bytes / kWays) == 0 ? kWays : 28;
 }
 
 Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
-  const Problem problem = *problem_of(kernel);
+  const TappedConv2d problem = *as_tapped(kernel);
   const Tile tile = best_tile({.channels = problem.made,
                                .lanes = lanes_of(problem, target),
                                .blocks = blocks_of(problem),
@@ -160,7 +84,7 @@ int registers(const Knobs& knobs) {
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
-  const Problem problem = *problem_of(kernel);
+  const TappedConv2d problem = *as_tapped(kernel);
   PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
   const int weight = anchor_input(kernel, 1);
   if (weight < 0) return layouts;
@@ -175,7 +99,8 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
 
 // The sums of one block of channels and one phase of the pixels: acc(lane, block, x / phases, y, n).
 enum class Weights { kPacked, kAsTheyAre };
-Func accumulate_taps(const Body& body, const Problem& problem, int block, int phase, Weights weights, const RDom& r) {
+Func accumulate_taps(const Body& body, const TappedConv2d& problem, int block, int phase, Weights weights,
+                     const RDom& r) {
   const Func &source = anchor_operand(body, 0), &weight = anchor_operand(body, 1);
   const Taps &tx = problem.x, &ty = problem.y;
   Var l("l"), b("b"), x("x"), y("y"), n("n");
@@ -196,7 +121,7 @@ Func accumulate_taps(const Body& body, const Problem& problem, int block, int ph
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
-  const Problem problem = *problem_of(kernel);
+  const TappedConv2d problem = *as_tapped(kernel);
   const int lanes = lanes_of(problem, target), block = block_of(problem, knobs, target);
   const int pixels = static_cast<int>(knobs.at("pixels")), rows = static_cast<int>(knobs.at("rows"));
   Body body = make_body(kernel);
