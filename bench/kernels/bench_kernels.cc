@@ -3,9 +3,10 @@
 //
 //   HL_NUM_THREADS=1 bench_kernels --benchmark_filter=conv2d/64x56 [--template=conv2d_direct] [--knobs="pixels=14
 //   rows=4"]
-//                                  [--cold] [--assembly=DIR] [--benchmark_format=json]
+//                                  [--cold] [--images] [--assembly=DIR] [--benchmark_format=json]
 //
 // --cold: each call finds its operands out of the caches, as inference of one sample finds a network's weights.
+// --images: images lie innermost, in blocks of a vector.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -27,12 +28,13 @@ struct Options {
   std::string template_name, assembly;
   Knobs knobs;  // in place of the defaults
   Operands operands = Operands::kHot;
+  bool images = false;
 };
 
 // Gives the weight or its gradient the layout that the forward kernel wishes for.
 Kernel with_layouts(const Work& work, const TargetSpec& target) {
   Kernel kernel = work.kernel;
-  if (!work.forward) return kernel;
+  if (!work.forward || image_block(kernel) > 0) return kernel;
   const Kernel& forward = *work.forward;
   const Layout layout = lookup(forward, batch_class(work.batch), target).value().layouts.inputs[1];
   const Type& weight = forward.body.type(forward.inputs[1]);
@@ -45,7 +47,8 @@ Kernel with_layouts(const Work& work, const TargetSpec& target) {
   return kernel;
 }
 
-void run(benchmark::State& state, const Work& work, const TargetSpec& target, double peak, const Options& options) {
+void run(benchmark::State& state, Work work, const TargetSpec& target, double peak, const Options& options) {
+  if (options.images) work.kernel = in_image_blocks(std::move(work.kernel), target.vector_lanes);
   const Result<Instance> instance =
       lookup(work.kernel, batch_class(work.batch), target, {.only = options.template_name});
   if (!instance.ok()) return state.SkipWithError(instance.status().message().c_str());
@@ -80,6 +83,8 @@ Options take_options(int& argc, char** argv) {
       options.assembly = argument.substr(11);
     } else if (argument == "--cold") {
       options.operands = Operands::kCold;
+    } else if (argument == "--images") {
+      options.images = true;
     } else if (argument.starts_with("--knobs=")) {
       std::istringstream words{std::string(argument.substr(8))};
       for (std::string word; words >> word;)

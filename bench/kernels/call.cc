@@ -35,7 +35,8 @@ struct Shape {
 Shape shape_of(const Type& type, const Layout& layout, int64_t batch) {
   Shape shape{halide_type(type.dtype), {}, static_cast<size_t>(size_bytes(type.dtype))};
   for (int64_t extent : memory_extents(type, layout)) {
-    shape.extents.push_back(static_cast<int>(extent == kBatch ? batch : extent));
+    const int64_t images = std::max<int64_t>(layout.images, 1), blocks = (batch + images - 1) / images;
+    shape.extents.push_back(static_cast<int>(extent == kBatch ? blocks : extent));
     shape.bytes *= static_cast<size_t>(shape.extents.back());
   }
   shape.bytes = round_up(shape.bytes, kAlignment);

@@ -99,6 +99,24 @@ Result<Kernel> parse_kernel(std::string_view key) {
   return kernel;
 }
 
+int64_t image_block(const Kernel& kernel) {
+  int64_t images = 0;
+  for (const auto* layouts : {&kernel.input_layouts, &kernel.output_layouts}) {
+    for (const Layout& layout : *layouts) images = std::max(images, layout.images);
+  }
+  return images;
+}
+
+Kernel in_image_blocks(Kernel kernel, int64_t images) {
+  const auto lay_out = [&](ValueId value, Layout& layout) {
+    const Type& type = kernel.body.type(value);
+    if (type.has_batch() && type.rank() == 4) layout.images = images;
+  };
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) lay_out(kernel.inputs[i], kernel.input_layouts[i]);
+  for (size_t o = 0; o < kernel.body.outputs.size(); ++o) lay_out(kernel.body.outputs[o], kernel.output_layouts[o]);
+  return kernel;
+}
+
 bool may_alias(const Kernel& kernel, int input, int output) {
   const Graph& body = kernel.body;
   const ValueId value = kernel.inputs[input], result = body.outputs[output];

@@ -29,6 +29,11 @@ std::string kernel_key(const Kernel& kernel);
 // The inverse, for tuned entries and tests.
 Result<Kernel> parse_kernel(std::string_view key);
 
+// How many images lie in a block of the activations that it reads or writes; 0: all are plain.
+int64_t image_block(const Kernel& kernel);
+// The kernel with every image f32[n,h,w,c] that it reads or writes in blocks of so many.
+Kernel in_image_blocks(Kernel kernel, int64_t images);
+
 // May this input's memory be this output's? True when every read of the input is at the element that is written, by the
 // node that makes the output or by one before it. Templates keep to it: every output element is computed exactly once
 // (TailStrategy::GuardWithIf or Predicate, never ShiftInwards).

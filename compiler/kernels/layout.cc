@@ -9,7 +9,7 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kMaxDims = 16;  // of a view
-constexpr std::string_view kTransformed = "winograd", kRotated = "rotated";
+constexpr std::string_view kTransformed = "winograd", kRotated = "rotated", kImages = "images";
 
 std::string join(const std::vector<std::string>& parts, char separator) {
   std::string text;
@@ -84,6 +84,7 @@ Status check_transform(const Type& type, const Layout& layout) {
 
 std::string to_string(const Layout& layout) {
   if (layout.plain()) return "plain";
+  if (layout.images > 0) return std::string(kImages) + std::to_string(layout.images);
   std::vector<std::string> view, axes;
   for (int64_t dim : layout.view) view.push_back(std::to_string(dim));
   for (const LayoutAxis& axis : layout.axes) axes.push_back(to_string(axis));
@@ -94,6 +95,11 @@ Result<Layout> parse_layout(std::string_view text) {
   Layout layout;
   if (text == "plain") return layout;
   const Status malformed = invalid_argument("\"" + std::string(text) + "\" is no layout");
+  if (text.starts_with(kImages)) {
+    text.remove_prefix(kImages.size());
+    if (!read_number(text, layout.images) || layout.images == 0 || !text.empty()) return malformed;
+    return layout;
+  }
   if (!read_transform(text, layout.transform)) return malformed;
   if (accept(text, '(')) {
     do {
@@ -123,6 +129,10 @@ std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
 
 Status check_layout(const Type& type, const Layout& layout) {
   if (layout.plain()) return ok_status();
+  if (layout.images > 0) {
+    const bool fits = type.has_batch() && checked_mul(layout.images, type.elems());
+    return fits ? ok_status() : invalid_argument("there is no layout " + to_string(layout) + " of " + to_string(type));
+  }
   if (layout.transformed()) RETURN_IF_ERROR(check_transform(type, layout));
   const std::string where = "layout " + to_string(layout) + " of " + to_string(type) + ": ";
   const std::vector<int64_t> view = view_dims(type, layout);
@@ -157,7 +167,8 @@ std::vector<int64_t> storage_dims(const Type& type, const Layout& layout) {
   const std::vector<int64_t> view = view_dims(type, layout);
   std::vector<int64_t> dims;
   if (type.has_batch()) dims.push_back(kBatch);
-  if (layout.plain()) dims.insert(dims.end(), view.begin(), view.end());
+  if (layout.axes.empty()) dims.insert(dims.end(), view.begin(), view.end());
+  if (layout.images > 0) dims.push_back(layout.images);
   for (const LayoutAxis& axis : layout.axes) {
     ENSURE(axis.dim < static_cast<int>(view.size())) << to_string(layout) << " of " << to_string(type);
     const int64_t extent = view[axis.dim];
@@ -171,7 +182,7 @@ std::vector<int64_t> storage_dims(const Type& type, const Layout& layout) {
 int64_t storage_elems(const Type& type, const Layout& layout) {
   int64_t count = 1;
   for (int64_t dim : storage_dims(type, layout)) count *= dim == kBatch ? 1 : dim;
-  return count;
+  return layout.images > 0 ? count / layout.images : count;
 }
 
 Layout untransformed(Layout layout) {

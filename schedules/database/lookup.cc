@@ -77,7 +77,7 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
   }
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!only.empty() && schedule->name != only) continue;
-    if (!schedule->applies(kernel, target) || !is_allowed(*schedule, options)) continue;
+    if (!takes(*schedule, kernel, target) || !is_allowed(*schedule, options)) continue;
     std::optional<Knobs> knobs = schedule->defaults(kernel, target);
     if (schedule->choose != nullptr && only.empty()) knobs = schedule->choose(kernel, batch, target);
     if (knobs) return make_instance(kernel, target, std::string(schedule->name), *knobs);
@@ -89,7 +89,7 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
 std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target) {
   std::vector<TemplateChoice> choices;
   for (const ScheduleTemplate* schedule : all_templates()) {
-    if (!schedule->applies(kernel, target)) continue;
+    if (!takes(*schedule, kernel, target)) continue;
     const auto fits = [schedule, most = target.vector_registers](const Knobs& knobs) {
       return schedule->registers == nullptr || schedule->registers(knobs) <= most;
     };
@@ -101,7 +101,7 @@ std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetS
 
 bool is_valid(const Kernel& kernel, const TargetSpec& target, const std::string& template_name, const Knobs& knobs) {
   const ScheduleTemplate* schedule = find_template(template_name);
-  if (schedule == nullptr || !schedule->applies(kernel, target)) return false;
+  if (schedule == nullptr || !takes(*schedule, kernel, target)) return false;
   const Knobs defaults = schedule->defaults(kernel, target);
   const KnobRanges ranges = schedule->knobs(kernel, target);
   if (knobs.size() != defaults.size()) return false;

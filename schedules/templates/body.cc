@@ -53,7 +53,7 @@ void pin(Param param, const std::vector<int64_t>& extents) {
 
 // Logical coordinates (outermost first, without the batch) to coordinates in memory (likewise).
 std::vector<Expr> to_memory(const Type& type, const Layout& layout, const std::vector<Expr>& at) {
-  if (layout.plain()) return at;
+  if (layout.axes.empty()) return at;
   const std::vector<Expr> view = layout.transformed() ? at : regroup(sample_dims(type), at, view_dims(type, layout));
   std::vector<Expr> memory;
   for (const LayoutAxis& axis : layout.axes) {
@@ -72,7 +72,7 @@ struct LogicalPlace {
 };
 
 LogicalPlace from_memory(const Type& type, const Layout& layout, const std::vector<Expr>& memory) {
-  if (layout.plain()) return {memory, {}};
+  if (layout.axes.empty()) return {memory, {}};
   const std::vector<int64_t> dims = view_dims(type, layout);
   std::vector<Expr> view(dims.size());
   std::vector<int64_t> block(dims.size(), 1);
@@ -105,7 +105,13 @@ Func logical_func(const ImageParam& param, const Type& type, const Layout& layou
   const std::vector<Var> vars = make_vars(type.rank());
   std::vector<Expr> at(vars.rbegin() + (type.has_batch() ? 1 : 0), vars.rend());
   std::vector<Expr> memory = reversed(to_memory(type, layout, at));
-  if (type.has_batch()) memory.push_back(vars.back());
+  const int images = static_cast<int>(layout.images);
+  if (images > 0) {
+    memory.insert(memory.begin(), vars.back() % images);
+    memory.push_back(vars.back() / images);
+  } else if (type.has_batch()) {
+    memory.push_back(vars.back());
+  }
   Func func(param.name() + "_logical");
   func(vars) = param(memory);
   return func;
@@ -131,9 +137,10 @@ Func output_func(const Body& body, const std::vector<ValueId>& outputs, const La
   const Type& type = body.kernel->body.type(outputs[0]);
   const std::vector<int64_t> extents = memory_extents(type, layout);
   const std::vector<Var> vars = make_vars(static_cast<int>(extents.size()));
-  LogicalPlace place = from_memory(type, layout, {vars.rbegin() + (type.has_batch() ? 1 : 0), vars.rend()});
+  const int images = static_cast<int>(layout.images), lane = images > 0 ? 1 : 0;
+  LogicalPlace place = from_memory(type, layout, {vars.rbegin() + (type.has_batch() ? 1 : 0), vars.rend() - lane});
   std::vector<Expr> at = reversed(place.at);
-  if (type.has_batch()) at.push_back(vars.back());
+  if (type.has_batch()) at.push_back(images > 0 ? vars.back() * images + vars[0] : Expr(vars.back()));
   std::vector<Expr> elements;
   for (ValueId output : outputs) {
     const Func& whole = body.values[output];
@@ -196,7 +203,10 @@ Body make_body(const Kernel& kernel) {
     const Value& value = kernel.body.values[kernel.inputs[i]];
     // Not "a0": Halide names variables of its own so, and takes one for the other.
     const ImageParam param = make_param("operand_" + value.name, value.type, kernel.input_layouts[i]);
-    if (value.type.has_batch() && !body.batch.defined()) body.batch = param.dim(param.dimensions() - 1).extent();
+    if (value.type.has_batch()) {
+      Expr& count = kernel.input_layouts[i].images > 0 ? body.blocks : body.batch;
+      if (!count.defined()) count = param.dim(param.dimensions() - 1).extent();
+    }
     body.values[kernel.inputs[i]] = logical_func(param, value.type, kernel.input_layouts[i]);
     body.params.push_back(param);
   }

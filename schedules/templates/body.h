@@ -18,11 +18,12 @@ namespace convoke {
 
 struct Body {
   const Kernel* kernel;
-  // As kernel.inputs, over the dimensions in memory, innermost first: constant bounds and strides; the batch comes
-  // last, its extent is free.
+  // As kernel.inputs, over the dimensions in memory, innermost first: constant bounds and strides; the batch, or its
+  // blocks of images, comes last, its extent is free.
   std::vector<Halide::ImageParam> params;
   std::vector<Halide::Func> values;  // by ValueId, logical; undefined while unknown
-  Halide::Expr batch;                // the n of this call; undefined when no operand has one
+  Halide::Expr batch;                // the n of this call; undefined when no operand has one that lies plain
+  Halide::Expr blocks;               // of images, likewise
 };
 
 Body make_body(const Kernel& kernel);

@@ -19,4 +19,8 @@ const ScheduleTemplate* find_template(std::string_view name) {
   return nullptr;
 }
 
+bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target) {
+  return (schedule.takes_images || image_block(kernel) == 0) && schedule.applies(kernel, target);
+}
+
 }  // namespace convoke

@@ -40,7 +40,12 @@ struct ScheduleTemplate {
   // How many times the rounding error of the op's own sums its results may have. Null: these are its sums; with
   // --strict only such templates are used.
   double (*relative_error)(const Kernel&, const Knobs&) = nullptr;
+  // Whether it builds kernels of activations in blocks of images (Layout::images).
+  bool takes_images = false;
 };
+
+// Applies, in the layouts of the kernel's activations.
+bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target);
 
 namespace templates {
 #define TEMPLATE(name) extern const ScheduleTemplate name;

@@ -1,12 +1,12 @@
 // window: poolings, forward and backward, both as gathers: a pixel takes from the pixels under its window, or from the
 // windows that cover it. Vectors are channels, so that what a window needs to know (padding, divisors, which windows
 // cover a pixel) is scalar; the last vector is masked. A few taps are one expression; many are a loop over sums.
-// Tasks are rows of all images.
+// Tasks are rows of all images. Where images lie innermost they are the vector, and rows are those of their blocks.
 #include <algorithm>
 #include <limits>
 
 #include "compiler/ops/pool2d.h"
-#include "schedules/templates/body.h"
+#include "schedules/templates/images.h"
 #include "schedules/templates/tile.h"
 #include "schedules/templates/window_taps.h"
 
@@ -32,8 +32,9 @@ std::optional<Pooling> as_pooling(const NodeView& node) {
   return std::nullopt;
 }
 
-bool applies(const Kernel& kernel, const TargetSpec&) {
-  return kernel.anchor != kNoAnchor && as_pooling(anchor_view(kernel)) && has_one_output_shape(kernel);
+bool applies(const Kernel& kernel, const TargetSpec& target) {
+  return kernel.anchor != kNoAnchor && as_pooling(anchor_view(kernel)) && has_one_output_shape(kernel) &&
+         (image_block(kernel) == 0 || lies_in_blocks(kernel, target));
 }
 
 struct Form {
@@ -118,11 +119,11 @@ std::vector<Expr> as_loop(const Form& form, Func& window) {
   return {form.pooling.average ? window(form.vars) * common_share(form) : window(form.vars)};
 }
 
-void schedule_window(Func window, Func output, const Var& pixel, int lanes) {
-  const Var c = window.args()[0];
+// `lane`: what the vectors are of.
+void schedule_window(Func window, Func output, const Var& pixel, const Var& lane, int lanes) {
   const RVar kx = window.rvars()[0], ky = window.rvars()[1];
-  window.compute_at(output, pixel).vectorize(c, lanes, TailStrategy::GuardWithIf);
-  window.update().reorder(c, kx, ky).vectorize(c, lanes, TailStrategy::GuardWithIf);
+  window.compute_at(output, pixel).vectorize(lane, lanes, TailStrategy::GuardWithIf);
+  window.update().reorder(lane, kx, ky).vectorize(lane, lanes, TailStrategy::GuardWithIf);
   for (const RVar& k : {kx, ky}) window.update().never_partition(k);
 }
 
@@ -160,17 +161,24 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
   set_anchor(body, results);
   Func output = make_outputs(body)[0];
 
-  const std::vector<Var> vars = output.args();
-  const int lanes = lanes_of(kernel, pool.c, target);
+  std::vector<Var> vars = output.args();
+  const bool has_images = image_block(kernel) > 0;
+  const int lanes = has_images ? target.vector_lanes : lanes_of(kernel, pool.c, target);
   Var vector("vector"), phase("phase"), row("row"), task("task");
-  output.split(vars[0], vector, vars[0], lanes, tail_of(pool.c, lanes)).vectorize(vars[0]);
+  if (has_images) {
+    vector = vars[1];
+    vars.erase(vars.begin() + 1);
+    output.vectorize(vars[0]);
+  } else {
+    output.split(vars[0], vector, vars[0], lanes, tail_of(pool.c, lanes)).vectorize(vars[0]);
+  }
   const int rows = static_cast<int>(std::max<int64_t>(1, kTaskBytes / bytes_of_row(form)));
   output.fuse(vars[2], vars[3], row).split(row, task, row, rows, TailStrategy::GuardWithIf).parallel(task);
   output.never_partition(row).never_partition(task).never_partition(vector);
   if (many) {
     output.reorder(vars[0], vector, vars[1], row, task);
     output.never_partition(vars[1]);
-    schedule_window(window, output, vars[1], lanes);
+    schedule_window(window, output, vars[1], window.args()[has_images ? 3 : 0], lanes);
   } else if (pooling.backward && pool.window.stride_x > 1 && pool.window.stride_x <= kUnrolledPhases) {
     // Which windows cover a column depends on its place among `stride` neighbours.
     output.split(vars[1], vars[1], phase, static_cast<int>(pool.window.stride_x),
@@ -184,6 +192,12 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
 
 }  // namespace
 
-const ScheduleTemplate templates::window = {"window", applies, no_knob_ranges, no_knobs, plain_layouts, build};
+const ScheduleTemplate templates::window = {.name = "window",
+                                            .applies = applies,
+                                            .knobs = no_knob_ranges,
+                                            .defaults = no_knobs,
+                                            .layouts = plain_layouts,
+                                            .build = build,
+                                            .takes_images = true};
 
 }  // namespace convoke

@@ -15,7 +15,7 @@ using Dims = std::vector<int64_t>;
 TEST_CASE("a layout reads back as it was printed") {
   CHECK(to_string(packed_weights({120, 16, 5, 5}, 16)) == "(120,16,5,5)0/16.2.3.1.0%16");
   for (const char* text : {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0",
-                           "winograd4:0/16.2.3.1.0%16", "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8"}) {
+                           "winograd4:0/16.2.3.1.0%16", "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8", "images16"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE(layout.ok());
@@ -52,7 +52,11 @@ TEST_CASE("what is no layout") {
                            "winograd0:0.1.2.3",
                            "winograd:0.1.2.3",
                            "winograd4:",
-                           "winograd4rotate:0.1.2.3"}) {
+                           "winograd4rotate:0.1.2.3",
+                           "images",
+                           "images0",
+                           "images16:0.1",
+                           "images-1"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE_FALSE(layout.ok());
@@ -69,6 +73,8 @@ TEST_CASE("extents in memory, with padded last blocks") {
   CHECK(storage_elems(linear, packed_weights({120, 16, 5, 5}, 16)) == 128 * 400);
   CHECK(storage_dims(image, parse_layout("2.0.1").value()) == Dims{kBatch, 16, 5, 5});
   CHECK(storage_elems(image, {}) == 400);
+  CHECK(storage_dims(image, {.images = 8}) == Dims{kBatch, 5, 5, 16, 8});
+  CHECK(storage_elems(image, {.images = 8}) == 400);
   CHECK(view_dims(image, {}) == Dims{5, 5, 16});
   CHECK(view_dims(linear, packed_weights({120, 16, 5, 5}, 16)) == Dims{120, 16, 5, 5});
   const Type weight = f32({6, 4, 3, 3});
@@ -85,6 +91,7 @@ TEST_CASE("which layouts fit which types") {
     CHECK(check_layout(linear, parse_layout(text).value()).ok());
   }
   CHECK(check_layout(image, parse_layout("2.0.1").value()).ok());
+  CHECK(check_layout(image, {.images = 16}).ok());
   auto why = [&](const Type& type, const char* text) {
     return check_layout(type, parse_layout(text).value()).message();
   };
@@ -95,6 +102,7 @@ TEST_CASE("which layouts fit which types") {
   }
   CHECK(why(weight, "winograd3:0.1.2.3") == "there is no layout winograd3:0.1.2.3 of f32[6,4,3,3]");
   CHECK(why(weight, "winograd4:(24,1,3,3)0.1.2.3") == "there is no layout winograd4:(24,1,3,3)0.1.2.3 of f32[6,4,3,3]");
+  CHECK(why(weight, "images16") == "there is no layout images16 of f32[6,4,3,3]");
   CHECK(why(linear, "winograd4:0.1") == "there is no layout winograd4:0.1 of f32[12,18]");
   CHECK(why(weight, "winograd4:0.1.2") == "layout winograd4:0.1.2 of f32[6,4,3,3]: dimension 3 is not covered once");
   CHECK(why(linear, "0") == "layout 0 of f32[12,18]: dimension 1 is not covered once");

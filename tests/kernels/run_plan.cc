@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "compiler/ops/interpreter.h"
@@ -40,8 +41,9 @@ PlanRunner::PlanRunner(const Plan& plan, int64_t batch) : plan_(plan), batch_(ba
 
 std::vector<int64_t> PlanRunner::storage_extents(const PlanBuffer& buffer) const {
   std::vector<int64_t> dims = storage_dims(buffer.type, buffer.layout);
+  const int64_t images = std::max<int64_t>(buffer.layout.images, 1);
   for (int64_t& dim : dims) {
-    if (dim == kBatch) dim = batch_;
+    if (dim == kBatch) dim = (batch_ + images - 1) / images;
   }
   return dims;
 }
@@ -85,7 +87,7 @@ Tensor PlanRunner::get(int id) const {
       decode<uint8_t>(bytes, storage);
       break;
   }
-  FromStorage result = from_storage(buffer.type, buffer.layout, storage);
+  FromStorage result = from_storage(buffer.type, buffer.layout, storage, batch_);
   CHECK(result.padding_is_zero);
   return std::move(result.logical);
 }

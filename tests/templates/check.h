@@ -1,4 +1,5 @@
-// One template on one case: built in the layouts that it asks for, compiled by Halide's JIT, run at two batch sizes
+// One template on one case: built in the layouts that it asks for, of plain activations and of blocks of images as it
+// takes them, compiled by Halide's JIT, run at two batch sizes
 // (and once more with operands replaced in place), against the reference.
 #pragma once
 

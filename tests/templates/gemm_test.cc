@@ -82,7 +82,7 @@ std::string first_error(const Kernel& kernel, Halide::Callable& callable, int64_
   if (status != 0) return "the call failed";
   Tensor storage(to_storage(output.type, layout, expected).dims);
   storage.data = to_values(result);
-  const FromStorage found = from_storage(output.type, layout, storage);
+  const FromStorage found = from_storage(output.type, layout, storage, batch);
   if (!found.padding_is_zero) return "padding is not zero";
   double scale = 1;
   for (double value : expected.data) scale = std::max(scale, std::fabs(value));

@@ -1,20 +1,23 @@
 // Layouts by definition (storage.h).
 #include "tests/templates/storage.h"
 
+#include <algorithm>
+
 namespace convoke {
 namespace {
 
 std::vector<int64_t> storage_extents(const Type& type, const Layout& layout, int64_t batch) {
   std::vector<int64_t> dims = storage_dims(type, layout);
+  const int64_t images = std::max<int64_t>(layout.images, 1);
   for (int64_t& dim : dims) {
-    if (dim == kBatch) dim = batch;
+    if (dim == kBatch) dim = (batch + images - 1) / images;
   }
   return dims;
 }
 
 // Where element `index` of one sample lies within the sample in memory.
 int64_t place(const Type& type, const Layout& layout, int64_t index) {
-  if (layout.plain()) return index;
+  if (layout.axes.empty()) return index;
   const std::vector<int64_t> view = view_dims(type, layout);
   std::vector<int64_t> at(view.size());
   for (size_t d = view.size(); d-- > 0;) {
@@ -29,6 +32,13 @@ int64_t place(const Type& type, const Layout& layout, int64_t index) {
     if (axis.part == LayoutAxis::kInner) offset = offset * axis.block + i % axis.block;
   }
   return offset;
+}
+
+// Where element `index` of all images lies in memory: images of a block take turns.
+size_t place_in_batch(const Type& type, const Layout& layout, int64_t index) {
+  const int64_t elems = type.elems(), image = index / elems, images = std::max<int64_t>(layout.images, 1);
+  const int64_t first = image / images * images * storage_elems(type, layout) + image % images;
+  return static_cast<size_t>(first + place(type, layout, index % elems) * images);
 }
 
 // G of F(m, r): row j is 1, a_j, … a_j^{r−1} over N_j = Π_{l≠j} (a_j − a_l) of the finite points, the last row the
@@ -74,24 +84,20 @@ Tensor to_storage(const Type& type, const Layout& layout, const Tensor& logical)
                       transform_kernels(logical, transformed, layout.transform.rotated));
   }
   const int64_t batch = type.has_batch() ? logical.dim(0) : 1, elems = type.elems();
-  const int64_t stored = storage_elems(type, layout);
   Tensor storage(storage_extents(type, layout, batch));
   for (int64_t i = 0; i < batch * elems; ++i) {
-    storage.data[static_cast<size_t>(i / elems * stored + place(type, layout, i % elems))] =
-        logical.data[static_cast<size_t>(i)];
+    storage.data[place_in_batch(type, layout, i)] = logical.data[static_cast<size_t>(i)];
   }
   return storage;
 }
 
-FromStorage from_storage(const Type& type, const Layout& layout, const Tensor& storage) {
-  const int64_t batch = type.has_batch() ? storage.dim(0) : 1, elems = type.elems();
-  const int64_t stored = storage_elems(type, layout);
+FromStorage from_storage(const Type& type, const Layout& layout, const Tensor& storage, int64_t batch) {
   std::vector<int64_t> dims = type.dims;
   if (type.has_batch()) dims[0] = batch;
   FromStorage result{.logical = Tensor(dims)};
   std::vector<bool> padding(storage.data.size(), true);
-  for (int64_t i = 0; i < batch * elems; ++i) {
-    const size_t at = static_cast<size_t>(i / elems * stored + place(type, layout, i % elems));
+  for (int64_t i = 0; i < (type.has_batch() ? batch : 1) * type.elems(); ++i) {
+    const size_t at = place_in_batch(type, layout, i);
     result.logical.data[static_cast<size_t>(i)] = storage.data[at];
     padding[at] = false;
   }

@@ -7,13 +7,14 @@
 
 namespace convoke {
 
-// Dims as in memory, outermost first; padding is zero.
+// Dims as in memory, outermost first; padding is zero, and so are the images that the last block of a batch lacks.
 Tensor to_storage(const Type& type, const Layout& layout, const Tensor& logical);
 
 struct FromStorage {
   Tensor logical;
   bool padding_is_zero = true;
 };
-FromStorage from_storage(const Type& type, const Layout& layout, const Tensor& storage);
+// `batch` images, where the type has them.
+FromStorage from_storage(const Type& type, const Layout& layout, const Tensor& storage, int64_t batch);
 
 }  // namespace convoke

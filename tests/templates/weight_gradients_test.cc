@@ -68,7 +68,7 @@ std::string first_error(Kernel kernel, const ScheduleTemplate& schedule, const L
   }
   Tensor storage(to_storage(type(2), layout, expected).dims);
   storage.data = to_values(gradient);
-  const FromStorage found = from_storage(type(2), layout, storage);
+  const FromStorage found = from_storage(type(2), layout, storage, kBatchOfCall);
   if (!found.padding_is_zero) return "padding is not zero";
   const double terms = static_cast<double>(inputs[0].elems()) / static_cast<double>(inputs[0].dims.back());
   return first_difference(expected, found.logical.data, relative_error * 0x1p-24 * (16 + 2 * terms));
