@@ -55,11 +55,12 @@ const convoke_tensor* keep(LibraryData& data, const std::vector<TensorDescriptio
 // there.
 void fill_axes(const Type& type, const Layout& layout, core::Buffer& out) {
   std::vector<LayoutAxis> axes = layout.axes;
-  if (layout.plain()) {
+  if (layout.axes.empty()) {
     for (int d = 0; d < static_cast<int>(view_dims(type, layout).size()); ++d) axes.push_back({.dim = d});
   }
   std::vector<int64_t> extents = storage_dims(type, layout);
   if (type.has_batch()) extents.erase(extents.begin());
+  if (layout.images > 0) extents.pop_back();
   ENSURE(extents.size() == axes.size() && axes.size() + out.has_batch <= core::kMaxRank)
       << out.name << ": " << to_string(layout);
   for (size_t a = 0; a < axes.size(); ++a) {
@@ -78,6 +79,7 @@ core::Buffer buffer(LibraryData& data, const PlanBuffer& buffer) {
   out.arena = buffer.arena;
   out.dtype = static_cast<uint8_t>(dtype_code(buffer.type.dtype));
   out.has_batch = buffer.type.has_batch();
+  out.images = static_cast<uint8_t>(buffer.layout.images);
   const std::vector<int64_t> view = view_dims(buffer.type, buffer.layout);
   ENSURE(view.size() <= core::kMaxRank) << buffer.name << ": " << to_string(buffer.layout);
   out.view_rank = static_cast<uint8_t>(view.size());

@@ -109,7 +109,7 @@ Constant* constant(Constants& make, const core::Buffer& buffer) {
        FIELD(core::Buffer, dtype, make.i8(buffer.dtype)), FIELD(core::Buffer, rank, make.i8(buffer.rank)),
        FIELD(core::Buffer, has_batch, make.i8(buffer.has_batch)),
        FIELD(core::Buffer, view_rank, make.i8(buffer.view_rank)), FIELD(core::Buffer, view, make.array(view)),
-       FIELD(core::Buffer, axes, make.array(axes))},
+       FIELD(core::Buffer, axes, make.array(axes)), FIELD(core::Buffer, images, make.i8(buffer.images))},
       sizeof buffer);
 }
 

@@ -20,9 +20,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Null: neither a convolution nor a linear layer.
+// Null: neither a convolution nor a linear layer, or not in NHWC.
 const char* direction_of(const Kernel& kernel) {
-  if (kernel.anchor == kNoAnchor) return nullptr;
+  if (kernel.anchor == kNoAnchor || image_block(kernel) > 0) return nullptr;
   const NodeView node = view(kernel.body, kernel.body.nodes[static_cast<size_t>(kernel.anchor)]);
   if (as_conv2d(node) || as_linear(node)) return "forward";
   if (as_conv2d_backward_data(node) || as_linear_backward_data(node)) return "data gradient";

@@ -114,6 +114,7 @@ Result<PlannedModel> plan_model(const ModelOptions& options, const PlanObserver&
   request.update = [&](int64_t elems) { return update_graph(options.optimizer, elems); };
   ASSIGN_OR_RETURN(const Database tuned, tuned_schedules(options, planned.target));
   const LookupOptions lookup_options{.tuned = &tuned, .cpu = cpu_name(), .strict = options.strict};
+  request.vector_lanes = planned.target.vector_lanes;
   request.lookup = [&](const Kernel& kernel) {
     return lookup(kernel, batch_class(options.batch), planned.target, lookup_options);
   };

@@ -49,10 +49,10 @@ class PlanMaker {
   }
 
   Result<Plan> run() {
-    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup, request_.keep));
+    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup, request_.keep, images()));
     std::optional<ScheduledGraph> training;
     if (request_.training != nullptr) {
-      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup, request_.keep));
+      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup, request_.keep, images()));
     }
     const LayoutMap layouts = preferred_parameter_layouts(training ? *training : inference);
     RETURN_IF_ERROR(assign_layouts(inference, layouts, request_.lookup));
@@ -65,6 +65,12 @@ class PlanMaker {
   }
 
  private:
+  // Of a block; 0: activations lie plain.
+  int64_t images() const {
+    const int64_t lanes = request_.vector_lanes;
+    return lanes > 0 && request_.capacity % lanes == 0 ? lanes : 0;
+  }
+
   // --- weights: parameters, gradients and moments lie in the same order and layout ---
 
   // What is trained comes first, so that the optimizer is one pass over the arenas' beginning.
@@ -287,8 +293,8 @@ class PlanMaker {
         buffer.offset_bytes = 4 * slot;
       }
     }
-    const bool prepared =
-        scheduled.is_copy(operand) ? graph.stores.empty() : !is_source(node.op) && node.phase == Phase::kPrepare;
+    const bool prepared = scheduled.is_copy(operand) ? scheduled.is_prepared_copy(operand)
+                                                     : !is_source(node.op) && node.phase == Phase::kPrepare;
     if (prepared) {
       buffer.arena = core::kPrepared;
       buffer.offset_bytes = plan_.arena_bytes[core::kPrepared];

@@ -16,7 +16,8 @@ struct PlanRequest {
   const Graph* training = nullptr;             // after autodiff and its passes; null: inference only
   std::function<Graph(int64_t elems)> update;  // over flat arenas of so many f32; with `training` only
   Lookup lookup;
-  Keep keep;  // of the inference and the training graph; none: fuse all that can be
+  int64_t vector_lanes = 0;  // of the target: where the capacity is whole vectors of images, activations may lie so
+  Keep keep;                 // of the inference and the training graph; none: fuse all that can be
 };
 
 Result<Plan> make_plan(const PlanRequest& request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/kernels/image_layout.h"
 #include "runtime/base/check.h"
 
 namespace convoke {
@@ -48,6 +49,16 @@ void lay_out_prepared(ScheduledGraph& scheduled) {
   }
 }
 
+// The layout in which a call wants its input; plain for a weight that it takes as it is.
+const Layout& wanted_layout(const ScheduledGraph& scheduled, const ScheduledCall& call, size_t input) {
+  const Graph& graph = *scheduled.graph;
+  const ValueId value = call.inputs[input];
+  if (graph.type(value).has_batch()) return call.kernel.input_layouts[input];
+  const Layout& wish = call.instance.layouts.inputs[input];
+  const bool movable = is_parameter(graph, value) || is_prepared(graph, value);
+  return movable && !wish.plain() ? wish : scheduled.layouts[value];
+}
+
 // A call that copies `from` into the layout of copy number `copy`.
 Result<ScheduledCall> pack_call(const ScheduledGraph& scheduled, OperandId from, OperandId copy, Phase phase,
                                 const Lookup& lookup) {
@@ -85,9 +96,16 @@ std::string ScheduledGraph::name(OperandId operand) const {
   return name;
 }
 
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep) {
+bool ScheduledGraph::is_prepared_copy(OperandId operand) const {
+  return is_copy(operand) && graph->stores.empty() && !graph->type(value_of(operand)).has_batch();
+}
+
+Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep, int64_t images) {
   ScheduledGraph scheduled{.graph = &graph, .layouts = std::vector<Layout>(graph.values.size())};
-  for (KernelCall& call : partition(graph, keep)) {
+  std::vector<KernelCall> calls = partition(graph, keep);
+  if (images > 0) lay_out_images(graph, calls, images, lookup);
+  for (KernelCall& call : calls) {
+    for (size_t o = 0; o < call.outputs.size(); ++o) scheduled.layouts[call.outputs[o]] = call.kernel.output_layouts[o];
     ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call.name, call.kernel));
     scheduled.calls.push_back({std::move(call.name), call.phase, std::move(call.kernel), std::move(instance),
                                std::move(call.inputs), std::move(call.outputs), std::move(call.fused)});
@@ -129,17 +147,14 @@ Status assign_layouts(ScheduledGraph& scheduled, const LayoutMap& parameters, co
   for (ScheduledCall& call : scheduled.calls) {
     for (size_t i = 0; i < call.inputs.size(); ++i) {
       const ValueId value = call.inputs[i];
-      const Layout& wish = call.instance.layouts.inputs[i];
-      const bool movable = is_parameter(graph, value) || is_prepared(graph, value);
-      if (movable && !wish.plain() && wish != scheduled.layouts[value]) {
-        OperandId copy = find_copy(scheduled, value, wish);
+      const Layout wanted = wanted_layout(scheduled, call, i);
+      if (wanted != scheduled.layouts[value]) {
+        OperandId copy = find_copy(scheduled, value, wanted);
         if (copy == kNoValue) {
-          scheduled.copies.push_back({value, wish});
+          scheduled.copies.push_back({value, wanted});
           copy = static_cast<OperandId>(graph.values.size() + scheduled.copies.size() - 1);
-          // An inference graph prepares it once; a training graph packs again in each step.
-          const bool prepares = graph.stores.empty();
-          ASSIGN_OR_RETURN(ScheduledCall pack,
-                           pack_call(scheduled, value, copy, prepares ? Phase::kPrepare : call.phase, lookup));
+          const Phase phase = scheduled.is_prepared_copy(copy) ? Phase::kPrepare : call.phase;
+          ASSIGN_OR_RETURN(ScheduledCall pack, pack_call(scheduled, value, copy, phase, lookup));
           calls.push_back(std::move(pack));
         }
         call.inputs[i] = copy;

@@ -1,5 +1,5 @@
 // A graph as kernels with their schedules and layouts: partition, lookup, then layout assignment, which inserts pack
-// calls where a kernel wants a weight in another layout than the one it is stored in.
+// calls where a kernel wants a value in another layout than the one it is stored in.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace convoke {
 using Lookup = std::function<Result<Instance>(const Kernel&)>;
 using LayoutMap = std::map<std::string, Layout, std::less<>>;  // by parameter name; absent: plain
 
-// A value of the graph, or (from graph.values.size() on) a packed copy of a weight.
+// A value of the graph, or (from graph.values.size() on) a packed copy of one.
 using OperandId = int;
 
 struct ScheduledCall {
@@ -42,20 +42,23 @@ struct ScheduledGraph {
   ValueId value_of(OperandId operand) const;  // of a copy: what it is a copy of
   const Layout& layout(OperandId operand) const;
   std::string name(OperandId operand) const;
+  // An inference graph packs a weight once; a training graph packs again in each step.
+  bool is_prepared_copy(OperandId operand) const;
 };
 
-// Partition and lookup; layouts are still plain. Errors name the kernel.
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep = {});
+// Partition and lookup; layouts are still plain, but for activations in blocks of `images` images (image_layout.h).
+// Errors name the kernel.
+Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep = {}, int64_t images = 0);
 
 // What the forward kernels would like their parameters to be stored as, untransformed: the first wish counts.
 LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);
 
-// Copies a weight from one layout to another.
+// Copies a value from one layout to another.
 Kernel pack_kernel(const Type& type, const Layout& from, const Layout& to);
 
 // Parameters as `parameters` says, their gradients likewise (state "<parameter>.grad"); values made in kPrepare as
-// their first reader wishes, but not transformed; everything else plain. A reader that wishes for another layout gets a
-// packed copy, made once.
+// their first reader wishes, but not transformed; activations as schedule() has laid out the kernels that make them. A
+// reader that wishes for another layout gets a packed copy, made once.
 Status assign_layouts(ScheduledGraph& scheduled, const LayoutMap& parameters, const Lookup& lookup);
 
 }  // namespace convoke

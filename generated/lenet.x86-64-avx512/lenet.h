@@ -193,8 +193,8 @@ typedef struct convoke_library {
 /* Memory: a weights object; a context, and for each of its threads the scratch besides. */
 #define LENET_WEIGHTS_BYTES 274432
 #define LENET_INFERENCE_CONTEXT_BYTES 1536000
-#define LENET_TRAINING_CONTEXT_BYTES 3002368
-#define LENET_SCRATCH_BYTES_PER_THREAD 192512
+#define LENET_TRAINING_CONTEXT_BYTES 2990080
+#define LENET_SCRATCH_BYTES_PER_THREAD 172032
 
 #ifdef __cplusplus
 extern "C" {

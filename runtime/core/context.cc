@@ -44,14 +44,16 @@ void bind_buffers(convoke_context* context, const ContextLayout& layout, HalideD
         buffer.arena < kWeightsArenas || buffer.offset + buffer.bytes * samples <= layout.arena_bytes[buffer.arena];
     bound.host = fits ? context->arenas[buffer.arena] + buffer.offset : nullptr;
     bound.type = halide_type(buffer.dtype);
-    bound.dimensions = buffer.rank;
+    bound.dimensions = 0;
     bound.dim = dimensions;
     int32_t stride = 1;
-    for (int k = 0; k < buffer.rank; ++k) {
-      const bool batch = buffer.has_batch && k == buffer.rank - 1;
-      dimensions[k] = {0, batch ? 0 : buffer.axes[k].extent, stride, 0};
-      if (!batch) stride *= buffer.axes[k].extent;
-    }
+    const auto add = [&](int32_t extent) {
+      dimensions[bound.dimensions++] = {0, extent, stride, 0};
+      stride *= extent;
+    };
+    if (buffer.images) add(buffer.images);
+    for (int k = 0; k < buffer.rank - buffer.has_batch; ++k) add(buffer.axes[k].extent);
+    if (buffer.has_batch) add(0);
   }
 }
 
@@ -144,7 +146,10 @@ void set_batch(convoke_context* context, int32_t n) {
   if (context->n == n) return;
   context->n = n;
   for (int i = 0; i < convoke_plan.buffer_count; ++i) {
-    if (convoke_plan.buffers[i].has_batch) context->buffers[i].dim[convoke_plan.buffers[i].rank - 1].extent = n;
+    const Buffer& buffer = convoke_plan.buffers[i];
+    HalideBuffer& bound = context->buffers[i];
+    if (!buffer.has_batch) continue;
+    bound.dim[bound.dimensions - 1].extent = buffer.images ? (n + buffer.images - 1) / buffer.images : n;
   }
 }
 

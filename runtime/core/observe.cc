@@ -95,10 +95,9 @@ void copy_captures(const convoke_context* context, int32_t row) {
   for (const Capture& slot : context->captures) {
     if (!slot.name || slot.row != row) continue;
     const Buffer& buffer = convoke_plan.buffers[slot.buffer];
-    const int64_t stored = storage_elems(buffer) * element_bytes(buffer), elems = logical_elems(buffer);
-    const int64_t samples = buffer.has_batch ? context->n : 1;
+    const int64_t samples = buffer.has_batch ? context->n : 1, elems = logical_elems(buffer);
     for (int64_t s = 0; s < samples; ++s) {
-      from_storage_as_f32(buffer, slot.data + s * elems, context->buffers[slot.buffer].host + s * stored);
+      from_storage_as_f32(buffer, slot.data + s * elems, context->buffers[slot.buffer].host, s);
     }
   }
 }

@@ -48,6 +48,9 @@ struct Buffer {
   uint8_t view_rank;  // logical dims (regrouped), without the batch
   int32_t view[kMaxRank];
   StorageAxis axes[kMaxRank];  // innermost first, without the batch
+  // The images of a block lie side by side, innermost, and the last axis counts blocks; 0: one image after the other.
+  // Of values between kernels only, in a plan whose capacity is whole blocks.
+  uint8_t images;
 };
 
 // Halide's AOT entry with an argument vector: pointers to halide_buffer_t, the first points to the user context

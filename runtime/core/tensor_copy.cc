@@ -117,9 +117,12 @@ void from_storage(const Buffer& buffer, void* logical, const void* storage, cons
   }
 }
 
-void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage) {
-  visit_elements(buffer, row_major(buffer), [=, &buffer](int64_t s, int64_t l) {
+void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage, int64_t sample) {
+  const int64_t step = buffer.images ? buffer.images : 1;
+  const int64_t first = sample / step * step * storage_elems(buffer) + sample % step;
+  visit_elements(buffer, row_major(buffer), [=, &buffer](int64_t element, int64_t l) {
     if (l < 0) return;
+    const int64_t s = first + element * step;
     float value;
     if (buffer.dtype == CONVOKE_U8) {
       value = static_cast<const uint8_t*>(storage)[s];

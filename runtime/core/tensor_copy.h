@@ -20,7 +20,8 @@ int64_t storage_elems(const Buffer& buffer);  // likewise, with padding
 // One sample, or a tensor without a batch. to_storage writes zeros into the padding.
 void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides);
 void from_storage(const Buffer& buffer, void* logical, const void* storage, const Strides& strides);
-void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage);  // any dtype, row-major
+// Image `sample` of a buffer whose storage is given, or all of one without a batch: any dtype, row-major.
+void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage, int64_t sample);
 
 // Calls visit(storage index, logical index) for every element of the storage in order; logical index -1: padding.
 template <class Visit>

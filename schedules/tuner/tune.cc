@@ -274,6 +274,7 @@ void add_kernels(const Plan& plan, convoke_program first, convoke_program last, 
   for (size_t k = 0; k < kernels.size(); ++k) known[identity(kernels[k])] = k;
   for (const PlanRow& row : plan.rows) {
     if (row.program < first || row.program > last || is_copy(plan, row)) continue;
+    if (image_block(plan.kernels[row.kernel].kernel) > 0) continue;
     const TuneKernel kernel{
         .name = row.name, .planned = plan.kernels[row.kernel], .storage = storage_of(plan, row), .n = plan.capacity};
     const auto [found, is_new] = known.try_emplace(identity(kernel), kernels.size());

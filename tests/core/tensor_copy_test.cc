@@ -84,8 +84,17 @@ TEST_CASE("channels first, and data that is not aligned") {
   to_storage(kBlocked, storage.data(), shifted.data() + 1, row_major(kBlocked));
   CHECK(storage[4] == 5.0f);  // second input channel of the first output
   std::vector<float> as_f32(30);
-  from_storage_as_f32(kBytesImage, as_f32.data(), image);
+  from_storage_as_f32(kBytesImage, as_f32.data(), image, 0);
   CHECK(as_f32[1] == 10.0f);
+}
+
+TEST_CASE("an image of a block lies with a step of the block's images") {
+  Buffer blocks = kGreyImage;
+  blocks.images = 4;
+  std::vector<float> image(10), expected;
+  for (int pixel = 0; pixel < 10; ++pixel) expected.push_back(static_cast<float>(1 + 40 + pixel * 4 + 2));
+  from_storage_as_f32(blocks, image.data(), counting(80).data(), 6);  // the third image of the second block
+  CHECK(image == expected);
 }
 
 TEST_CASE("Philox4x32-10: Random123's known answers") {

@@ -71,16 +71,16 @@ void check_close(const std::vector<float>& found, const Tensor& expected, double
   CHECK(difference <= tolerance * most);
 }
 
-TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, the same bits for 1, 2 and 3 threads") {
+void check_lenet(const std::string& name, int64_t capacity, const std::vector<int64_t>& batches) {
   const Graph model = *parse(kLeNet);
   const Graph inference = inference_pipeline(model);
   const Graph training = training_pipeline(*differentiate(training_forward_pipeline(model), {}));
   REQUIRE(verify(training).ok());
   const OptimizerOptions optimizer = {.momentum = 0.9, .weight_decay = 0.01};
-  const convoke_library* library = compile_and_open("lenet", {&inference, &training, optimizer, 5});
+  const convoke_library* library = compile_and_open(name, {&inference, &training, optimizer, capacity});
   CHECK(library->model->parameter_count == 10);
 
-  for (int64_t n : {5, 1, 3}) {
+  for (int64_t n : batches) {
     const Environment sources = make_sources(training, n);
     const Environment expected = interpret(training, sources);
     std::vector<std::vector<std::vector<float>>> bits;
@@ -107,6 +107,12 @@ TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, th
     }
   }
 }
+
+TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, the same bits for 1, 2 and 3 threads") {
+  check_lenet("lenet", 5, {5, 1, 3});
+}
+
+TEST_CASE("LeNet likewise where images lie in blocks, whole ones or not") { check_lenet("lenet_images", 32, {17, 32}); }
 
 TEST_CASE("frozen layers keep their weights, whatever the optimizer's decay, and have no gradients") {
   const Graph model = *parse(kLeNet);

@@ -47,7 +47,8 @@ const convoke_library* compile_and_open(const std::string& name, const CompileRe
                                     request.inference,
                                     request.training,
                                     [&](int64_t elems) { return update_graph(request.optimizer, elems); },
-                                    [&](const Kernel& kernel) { return lookup(kernel, batch, target); }};
+                                    [&](const Kernel& kernel) { return lookup(kernel, batch, target); },
+                                    target.vector_lanes};
   const auto plan = make_plan(plan_request);
   const std::string plan_error = plan.ok() ? "" : plan.status().message();
   INFO(plan_error);

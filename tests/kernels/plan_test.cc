@@ -37,9 +37,10 @@ Model model_of(const std::string& text, const std::string& freeze = "") {
           {.momentum = 0.9, .weight_decay = 0.01}};
 }
 
-Plan plan_of(const Model& model, const Lookup& lookup) {
-  const Result<Plan> plan = make_plan({model.inference.name, kCapacity, &model.inference, &model.training,
-                                       [&](int64_t elems) { return update_graph(model.optimizer, elems); }, lookup});
+Plan plan_of(const Model& model, const Lookup& lookup, int64_t capacity = kCapacity, int64_t vector_lanes = 0) {
+  const Result<Plan> plan =
+      make_plan({model.inference.name, capacity, &model.inference, &model.training,
+                 [&](int64_t elems) { return update_graph(model.optimizer, elems); }, lookup, vector_lanes});
   REQUIRE_MESSAGE(plan.ok(), plan.status().message());
   return *plan;
 }
@@ -169,6 +170,23 @@ TEST_CASE("plans of LeNet and of a residual network compute what their graphs do
       }
       check_update(plan, model);
     }
+  }
+}
+
+int buffers_in_blocks(const Plan& plan) {
+  return static_cast<int>(std::ranges::count_if(plan.buffers, [](const auto& b) { return b.layout.images > 0; }));
+}
+
+TEST_CASE("plans with blocks of images compute what their graphs do; the capacity is whole blocks") {
+  const Model model = model_of(golden("lenet.graph"));
+  CHECK(buffers_in_blocks(plan_of(model, wish_packed_weights, 12, 8)) == 0);
+  const Plan plan = plan_of(model, wish_packed_weights, 16, 8);
+  CHECK(buffers_in_blocks(plan) > 0);
+  check_arenas(plan);
+  for (int64_t batch : {1, 8, 11, 16}) {
+    INFO(batch);
+    check_inference(plan, model.inference, batch);
+    check_training(plan, model, batch);
   }
 }
 

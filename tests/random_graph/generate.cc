@@ -50,7 +50,7 @@ class Generator {
     std::string names;
     for (const std::string& output : outputs) names += fmt::format("output: \"{}\"\n", output);
     model_.definition = head_ + layers_ + names;
-    model_.capacity = random_.of<int64_t>({2, 3, 5, 8, 11});
+    model_.capacity = random_.of<int64_t>({2, 3, 5, 8, 16});
     if (random_.one_in(3)) model_.label_smoothing = 0.1;
     if (random_.one_in(4) && model_.trained && learners_.size() > 1) model_.freeze = {random_.of(learners_)};
     return std::move(model_);
