@@ -11,6 +11,7 @@ int32_t check_cpu(convoke_error* error);  // cpu.cc
 int32_t weights_create(convoke_weights** weights, convoke_error* error);
 void weights_destroy(convoke_weights* weights);
 int32_t weights_set(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems, convoke_error* error);
+int32_t weights_map(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems, convoke_error* error);
 int32_t weights_get(const convoke_weights* weights, int32_t tensor, float* data, int64_t elems, convoke_error* error);
 void weights_initialize(convoke_weights* weights, uint64_t seed);  // initialize.cc
 void mark_written(convoke_weights* weights);                       // parameters have changed

@@ -97,6 +97,10 @@ int64_t storage_elems(const Buffer& buffer) {
   return elems;
 }
 
+bool is_row_major(const Buffer& buffer) {
+  return !has_padding(buffer) && is_plain(dense_axes(buffer, row_major(buffer)));
+}
+
 void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides) {
   if (!has_padding(buffer) && is_plain(dense_axes(buffer, strides))) {
     memcpy(storage, logical, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));

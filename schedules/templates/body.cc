@@ -35,10 +35,15 @@ void pin_strides(Param param, const std::vector<int64_t>& extents) {
     param.dim(static_cast<int>(d)).set_stride(static_cast<int>(stride));
     stride *= extents[d];
   }
+}
+
+// Arenas align buffers to 64 bytes, but not scalars.
+template <typename Param>
+void align(Param param, const std::vector<int64_t>& extents) {
   if (!extents.empty()) param.set_host_alignment(64);
 }
 
-// Pins bounds and strides. Arenas align buffers to 64 bytes, but not scalars.
+// Pins bounds and strides.
 template <typename Param>
 void pin(Param param, const std::vector<int64_t>& extents) {
   for (size_t d = 0; d < extents.size(); ++d) {
@@ -98,6 +103,9 @@ ImageParam make_param(const std::string& name, const Type& type, const Layout& l
   const std::vector<int64_t> extents = memory_extents(type, layout);
   ImageParam param(halide_type(type.dtype), static_cast<int>(extents.size()), name);
   pin(param, extents);
+  // A parameter may be an array of the caller's (weights_map).
+  const bool may_be_mapped = layout.plain() && !type.has_batch();
+  if (!may_be_mapped) align(param, extents);
   return param;
 }
 
@@ -155,7 +163,10 @@ Func output_func(const Body& body, const std::vector<ValueId>& outputs, const La
   }
   // The buffers of a Tuple have the bounds of its first.
   pin(func.output_buffers()[0], extents);
-  for (OutputImageParam buffer : func.output_buffers()) pin_strides(buffer, extents);
+  for (OutputImageParam buffer : func.output_buffers()) {
+    pin_strides(buffer, extents);
+    align(buffer, extents);
+  }
   return func;
 }
 

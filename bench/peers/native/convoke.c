@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "worker.h"
 
@@ -34,7 +35,7 @@ static const float* find(const char* file, const char* name) {
   return (const float*)(file + 8 + header_bytes + strtoull(offsets + strlen("\"data_offsets\":["), NULL, 10));
 }
 
-static void set_weights(convoke_weights* weights, const char* path) {
+static void map_weights(convoke_weights* weights, const char* path) {
   const int descriptor = open(path, O_RDONLY);
   struct stat status;
   if (descriptor < 0 || fstat(descriptor, &status)) fail(path, "cannot be read");
@@ -43,9 +44,9 @@ static void set_weights(convoke_weights* weights, const char* path) {
   for (int32_t i = 0; i < model->parameter_count + model->state_count; ++i) {
     const convoke_tensor* tensor =
         i < model->parameter_count ? &model->parameters[i] : &model->states[i - model->parameter_count];
-    check(library->weights_set(weights, i, find(file, tensor->name), tensor->elems, &error));
+    check(library->weights_map(weights, i, find(file, tensor->name), tensor->elems, &error));
   }
-  munmap((void*)file, (size_t)status.st_size);
+  close(descriptor);
 }
 
 void open_model(const char* path, const char* model, const sizes* s, int threads, const float* nchw, float* y) {
@@ -59,7 +60,7 @@ void open_model(const char* path, const char* model, const sizes* s, int threads
   if (library->abi_version != CONVOKE_ABI_VERSION) fail(path, "another ABI version");
   convoke_weights* weights;
   check(library->weights_create(&weights, &error));
-  set_weights(weights, model);
+  map_weights(weights, model);
   // One channel: NCHW is NHWC.
   const convoke_context_options options = {.threads = threads, .input_layout = CONVOKE_NHWC};
   check(library->context_create(weights, &options, &context, &error));
