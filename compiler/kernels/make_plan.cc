@@ -49,7 +49,8 @@ class PlanMaker {
   }
 
   Result<Plan> run() {
-    ASSIGN_OR_RETURN(ScheduledGraph inference, schedule(*request_.inference, request_.lookup, request_.keep, images()));
+    ASSIGN_OR_RETURN(ScheduledGraph inference,
+                     schedule(*request_.inference, request_.lookup, request_.keep, inference_images()));
     std::optional<ScheduledGraph> training;
     if (request_.training != nullptr) {
       ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup, request_.keep, images()));
@@ -70,6 +71,9 @@ class PlanMaker {
     const int64_t lanes = request_.vector_lanes;
     return lanes > 0 && request_.capacity % lanes == 0 ? lanes : 0;
   }
+
+  // Who trains by batches may serve single images, for which a block is as much work as for all of its own.
+  int64_t inference_images() const { return request_.training == nullptr ? images() : 0; }
 
   // --- weights: parameters, gradients and moments lie in the same order and layout ---
 

@@ -114,6 +114,16 @@ TEST_CASE("LeNet: logits, loss, gradients and SGD steps as the interpreter's, th
 
 TEST_CASE("LeNet likewise where images lie in blocks, whole ones or not") { check_lenet("lenet_images", 32, {17, 32}); }
 
+TEST_CASE("a library for inference alone, where images lie in blocks") {
+  const Graph inference = inference_pipeline(*parse(kLeNet));
+  const convoke_library* library = compile_and_open("lenet_inference", {&inference, nullptr, {}, 32});
+  for (int64_t n : {17, 1, 32}) {
+    const Environment sources = make_sources(inference, n);
+    Session session(library, sources, 0, 2);
+    check_close(session.infer({sources.at("input")})[0], interpret(inference, sources).at("fc3"), 1e-5);
+  }
+}
+
 TEST_CASE("frozen layers keep their weights, whatever the optimizer's decay, and have no gradients") {
   const Graph model = *parse(kLeNet);
   const Graph inference = inference_pipeline(model);

@@ -173,21 +173,34 @@ TEST_CASE("plans of LeNet and of a residual network compute what their graphs do
   }
 }
 
-int buffers_in_blocks(const Plan& plan) {
-  return static_cast<int>(std::ranges::count_if(plan.buffers, [](const auto& b) { return b.layout.images > 0; }));
+bool has_blocks(const Plan& plan, convoke_program program) {
+  return std::ranges::any_of(plan.rows, [&](const PlanRow& row) {
+    return row.program == program && image_block(plan.kernels[row.kernel].kernel) > 0;
+  });
 }
 
-TEST_CASE("plans with blocks of images compute what their graphs do; the capacity is whole blocks") {
+TEST_CASE("plans with blocks of images compute what their graphs do") {
   const Model model = model_of(golden("lenet.graph"));
-  CHECK(buffers_in_blocks(plan_of(model, wish_packed_weights, 12, 8)) == 0);
-  const Plan plan = plan_of(model, wish_packed_weights, 16, 8);
-  CHECK(buffers_in_blocks(plan) > 0);
-  check_arenas(plan);
+  const Plan training = plan_of(model, wish_packed_weights, 16, 8);
+  const Plan inference = make_plan({"g", 16, &model.inference, nullptr, {}, wish_packed_weights, 8}).value();
+  check_arenas(training);
+  check_arenas(inference);
   for (int64_t batch : {1, 8, 11, 16}) {
     INFO(batch);
-    check_inference(plan, model.inference, batch);
-    check_training(plan, model, batch);
+    check_inference(training, model.inference, batch);
+    check_training(training, model, batch);
+    check_inference(inference, model.inference, batch);
   }
+}
+
+TEST_CASE("blocks of images: where the capacity is whole ones; in training, and in a library for inference alone") {
+  const Model model = model_of(golden("lenet.graph"));
+  CHECK_FALSE(has_blocks(plan_of(model, wish_packed_weights, 12, 8), CONVOKE_FORWARD));
+  const Plan training = plan_of(model, wish_packed_weights, 16, 8);
+  CHECK(has_blocks(training, CONVOKE_FORWARD));
+  CHECK_FALSE(has_blocks(training, CONVOKE_INFER));
+  const Plan inference = make_plan({"g", 16, &model.inference, nullptr, {}, wish_packed_weights, 8}).value();
+  CHECK(has_blocks(inference, CONVOKE_INFER));
 }
 
 TEST_CASE("frozen parameters have no gradient and no moment, and the update leaves them alone") {
