@@ -17,6 +17,11 @@ double flops(const Kernel& kernel, int64_t n) {
   return static_cast<double>(work.flops_per_sample * n + work.flops_per_call);
 }
 
+double bytes(const Kernel& kernel, int64_t n) {
+  const Cost work = cost(kernel);
+  return static_cast<double>(work.bytes_per_sample * n + work.bytes_per_call);
+}
+
 }  // namespace
 
 Trials::Trials(const TuneKernel& kernel, const TuneOptions& options, std::string folder)
@@ -59,13 +64,14 @@ Subject Trials::subject(const Candidate& candidate) const {
   return {&kernel, libraries_.at(candidate).value(), kernel_.n, options_.threads, workbench_copies(kernel, kernel_.n)};
 }
 
-// A candidate that is slower than all that are worth measuring runs into the limit.
+// A candidate that is slower than all that are worth measuring runs into the limit. Before they are measured operands
+// are made and stored, in memory that is new to the process.
 Result<Comparison> Trials::compare(const Candidate& base, const Candidate& candidate, double seconds) const {
   for (const Candidate& one : {base, candidate}) RETURN_IF_ERROR(libraries_.at(one).status());
-  constexpr double kSetupSeconds = 3, kSlowCalls = 30;
+  constexpr double kSetupSeconds = 3, kSetupSecondsPerByte = 4e-8, kSlowCalls = 30;
   const Subject slower = subject(candidate);
-  const double limit =
-      options_.threads * (kSetupSeconds + 2 * seconds + kSlowCalls * 1e-9 * kernel_.ns * slower.copies);
+  const double of_copy = kSetupSecondsPerByte * bytes(*slower.kernel, kernel_.n) + kSlowCalls * 1e-9 * kernel_.ns;
+  const double limit = options_.threads * (kSetupSeconds + 2 * seconds + of_copy * slower.copies);
   return in_child(limit, [&] { return convoke::compare(subject(base), subject(candidate), seconds); });
 }
 

@@ -43,8 +43,10 @@ const Layout& stored_layout(const Plan& plan, int buffer) {
   return plan.buffers[buffer].layout;
 }
 
-// A forward kernel's weights are stored as it wishes, and inference packs once: neither costs a step anything.
+// A step packs a backward kernel's weights from what the forward kernel wishes for, and transforms those of the forward
+// kernel; inference packs once.
 WeightStorage storage_of(const Plan& plan, const PlanRow& row) {
+  if (row.program == CONVOKE_FORWARD) return {.layouts = {}, .packed_in_step = true};
   WeightStorage storage{.packed_in_step = row.program == CONVOKE_BACKWARD};
   const size_t inputs = plan.kernels[row.kernel].kernel.inputs.size();
   for (size_t i = 0; i < inputs; ++i) storage.layouts.push_back(stored_layout(plan, row.buffers[i]));

@@ -19,6 +19,10 @@ int64_t stored_bytes(const Type& type, const Layout& layout) {
   return storage_elems(type, layout) * size_bytes(type.dtype);
 }
 
+Layout stored_layout(const WeightStorage& storage, size_t input, const Layout& wish) {
+  return storage.layouts.empty() ? untransformed(wish) : storage.layouts[input];
+}
+
 }  // namespace
 
 int workbench_copies(const Kernel& kernel, int64_t n) {
@@ -101,7 +105,7 @@ class Maker {
 
   Status add_weights(const std::string& copy, std::vector<int>& inputs) {
     for (size_t i = 0; i < inputs.size(); ++i) {
-      Operand weight = operand(kernel_.inputs[i], storage_.layouts[i]);
+      Operand weight = operand(kernel_.inputs[i], stored_layout(storage_, i, kernel_.input_layouts[i]));
       if (weight.type.has_batch()) continue;
       weight.name += copy;
       plan_.parameters.push_back(inputs[i] = add_buffer(weight, core::kParameters));
@@ -141,7 +145,7 @@ Kernel lay_out(const Kernel& planned, const WeightStorage& storage, const Instan
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     if (kernel.body.type(kernel.inputs[i]).has_batch()) continue;
     const Layout& wish = instance.layouts.inputs[i];
-    kernel.input_layouts[i] = wish.plain() ? storage.layouts[i] : wish;
+    kernel.input_layouts[i] = wish.plain() ? stored_layout(storage, i, wish) : wish;
   }
   return kernel;
 }

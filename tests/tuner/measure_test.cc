@@ -94,6 +94,22 @@ TEST_CASE("weights are packed from what is stored to what is wished for; in a st
   CHECK(programs() == std::vector{CONVOKE_INFER});
 }
 
+TEST_CASE("a training step transforms a forward kernel's weights, which are stored as its schedule wishes") {
+  const TargetSpec target = find_target("host").value();
+  const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
+                       {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                       {"dilation", std::vector<int64_t>{1, 1}},
+                       {"groups", int64_t{1}}};
+  const Kernel conv = single_op_kernel("conv2d", attrs, {f32({kBatch, 8, 8, 16}), f32({16, 16, 3, 3}), f32({16})});
+  const WeightStorage storage{.layouts = {}, .packed_in_step = true};
+  const auto calls = [&](const char* name) {
+    const Instance instance = lookup(conv, BatchClass::kMany, target, {.only = name}).value();
+    return make_workbench({lay_out(conv, storage, instance), instance}, storage, 8, target).value().plan.rows.size();
+  };
+  CHECK(calls("conv2d_direct") == 1);
+  CHECK(calls("conv2d_winograd") == 2);
+}
+
 TEST_CASE("operands are the same for all schedules: vectors positive, integers 0 or 1") {
   const Kernel kernel = linear_kernel();
   for (const float value : input_values(kernel, 2, 1)) CHECK(value >= 0.5f);
