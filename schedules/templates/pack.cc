@@ -1,5 +1,6 @@
-// pack: an OIHW weight into a layout whose innermost axis is a block of channels, as it is or transformed. In training
-// each step does it for each layer, so it is to be bound by the memory that it reads and writes.
+// pack: an OIHW weight into a layout whose innermost axis is a block of channels, as it is, scaled by channels (folded
+// batch norms), or transformed. In training each step does it for each layer, so it is to be bound by the memory that
+// it reads and writes.
 //
 // Where the source has the other channel innermost, as a forward layer's weight has for its data gradient, squares of
 // both channels are transposed in registers, so that lines are read and written whole. A weight to be transformed goes
@@ -9,7 +10,6 @@
 #include <numeric>
 
 #include "schedules/templates/body.h"
-#include "schedules/templates/definition.h"
 #include "schedules/templates/tile.h"
 
 namespace convoke {
@@ -17,19 +17,38 @@ namespace {
 
 using Halide::Func, Halide::MemoryType, Halide::TailStrategy, Halide::Var;
 
-constexpr int kRange = 16;   // of the other channel
+constexpr int kRange = 16, kMaxRange = 64;  // of the other channel
+constexpr int kTogether = 4;
 constexpr int kMaxSide = 8;  // of a square: shuffles of more vectors are many more
 
-// Blocks of a transformed weight are whole. A plain output has yet to get its layout.
-bool applies(const Kernel& kernel, const TargetSpec&) {
-  if (kernel.body.nodes.back().op != "pack" || kernel.body.outputs.size() != 1) return false;
-  const Type& type = kernel.body.type(kernel.body.outputs[0]);
-  const Layout& layout = kernel.output_layouts[0];
-  if (type.rank() != 4 || type.has_batch()) return false;
-  if (layout.plain()) return true;
+bool is_weight(const Type& type) { return type.rank() == 4 && !type.has_batch(); }
+
+// The one operand that is a weight; the others are vectors per channel or scalars. -1: there are others.
+int weight_of(const Kernel& kernel) {
+  int weight = -1;
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const Type& type = kernel.body.type(kernel.inputs[i]);
+    if (type.rank() < 2 && !type.has_batch()) continue;
+    if (!is_weight(type) || weight >= 0) return -1;
+    weight = static_cast<int>(i);
+  }
+  return weight;
+}
+
+// Innermost is a block of channels; blocks of a transformed weight are whole.
+bool is_packed(const Type& type, const Layout& layout) {
+  if (layout.plain()) return false;
   const LayoutAxis& lane = layout.axes.back();
   if (lane.part != LayoutAxis::kInner || lane.dim > 1) return false;
   return !layout.transformed() || type.dims[static_cast<size_t>(lane.dim)] % lane.block == 0;
+}
+
+// A plain output has yet to get its layout.
+bool applies(const Kernel& kernel, const TargetSpec&) {
+  if (kernel.anchor != kNoAnchor || kernel.body.outputs.size() != 1 || weight_of(kernel) < 0) return false;
+  const Type& type = kernel.body.type(kernel.body.outputs[0]);
+  if (type.dims != kernel.body.type(kernel.inputs[static_cast<size_t>(weight_of(kernel))]).dims) return false;
+  return kernel.output_layouts[0].plain() || is_packed(type, kernel.output_layouts[0]);
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
@@ -48,89 +67,81 @@ struct Form {
   int side = 0;  // of the squares; 0: there is nothing to transpose
 };
 
+// How many of channel `dim` lie side by side in memory; 1: another dimension is innermost.
+int64_t contiguous(const Type& type, const Layout& layout, int dim) {
+  if (layout.plain()) return dim == 1 && type.dims[2] * type.dims[3] == 1 ? type.dims[1] : 1;
+  const LayoutAxis& inner = layout.axes.back();
+  return inner.part == LayoutAxis::kInner && inner.dim == dim ? inner.block : 1;
+}
+
 Form form_of(const Kernel& kernel, const TargetSpec& target) {
-  const Layout &from = kernel.input_layouts[0], &to = kernel.output_layouts[0];
+  const Layout& from = kernel.input_layouts[static_cast<size_t>(weight_of(kernel))];
+  const Layout& to = kernel.output_layouts[0];
+  const Type& type = kernel.body.type(kernel.body.outputs[0]);
   const LayoutAxis& lane = to.axes.back();
   Form form{.lane_dim = lane.dim,
             .block = static_cast<int>(lane.block),
             .lanes = static_cast<int>(largest_divisor(lane.block, target.vector_lanes)),
             .range = kRange};
-  const int64_t lane_channels = kernel.body.type(kernel.body.outputs[0]).dims[static_cast<size_t>(lane.dim)];
-  if (from.plain() || lane_channels % lane.block != 0) return form;
-  const LayoutAxis& inner = from.axes.back();
-  if (inner.part != LayoutAxis::kInner || inner.dim != 1 - lane.dim) return form;
-  const int64_t vector = largest_divisor(inner.block, target.vector_lanes);
-  form.range = static_cast<int>(to.transformed() ? vector : inner.block);
-  form.side = static_cast<int>(largest_divisor(std::gcd(vector, form.lanes), kMaxSide));
+  const int64_t others = contiguous(type, from, 1 - lane.dim), vector = largest_divisor(others, target.vector_lanes);
+  const int64_t side = largest_divisor(std::gcd(vector, form.lanes), kMaxSide);
+  if (side == 1 || type.dims[static_cast<size_t>(lane.dim)] % lane.block != 0) return form;
+  form.range = static_cast<int>(to.transformed() ? vector : largest_divisor(others, kMaxRange));
+  form.side = static_cast<int>(side);
   return form;
 }
 
-// The weight (kx, ky, ci, co) by way of panels (lane channel, other channel, kx, ky) and squares (l, o, kx, ky, vector
-// of lanes).
-struct Transposition {
-  Var l{"l"}, o{"o"}, kx{"kx"}, ky{"ky"}, v{"v"}, lane{"lane"}, other{"other"};
-  Func square{"square"}, panel{"panel"}, weight{"weight"};
-};
+// The channels of a weight (kx, ky, ci, co).
+Var lane_of(const Func& weight, const Form& form) { return weight.args()[static_cast<size_t>(3 - form.lane_dim)]; }
+Var other_of(const Func& weight, const Form& form) { return weight.args()[static_cast<size_t>(2 + form.lane_dim)]; }
 
-Transposition transpose(const Func& source, const Form& form) {
-  Transposition t;
-  const auto at = [&](const Func& weight, const Halide::Expr& lane, const Halide::Expr& other) {
-    return form.lane_dim == 0 ? weight(t.kx, t.ky, other, lane) : weight(t.kx, t.ky, lane, other);
-  };
-  t.square(t.l, t.o, t.kx, t.ky, t.v) = at(source, t.v * form.side + t.l, t.o);
-  t.panel(t.lane, t.other, t.kx, t.ky) = t.square(t.lane % form.side, t.other, t.kx, t.ky, t.lane / form.side);
-  const std::vector<Var> channels = form.lane_dim == 0 ? std::vector{t.other, t.lane} : std::vector{t.lane, t.other};
-  t.weight(t.kx, t.ky, channels[0], channels[1]) = t.panel(t.lane, t.other, t.kx, t.ky);
-  return t;
-}
-
-void schedule_square(Transposition& t, const Func& user, const Var& at, const Form& form) {
-  t.square.compute_at(user, at)
+void schedule_square(Func square, const Func& user, const Var& at, const Form& form) {
+  const Var lane = lane_of(square, form), other = other_of(square, form);
+  square.compute_at(user, at)
       .store_in(MemoryType::Stack)
-      .bound_extent(t.l, form.side)
-      .bound_extent(t.o, form.side)
-      .reorder(t.o, t.l)
-      .vectorize(t.o)
-      .unroll(t.l);
+      .reorder_storage(lane, other, square.args()[0], square.args()[1])
+      .bound_extent(lane, form.side)
+      .bound_extent(other, form.side)
+      .reorder(other, lane)
+      .vectorize(other)
+      .unroll(lane);
 }
 
-void schedule_panel(Transposition& t, const Func& output, const Var& task, const Form& form) {
-  Var square("square"), squares("squares"), l("l"), o("o");
-  t.panel.compute_at(output, task)
-      .bound_extent(t.lane, form.block)
-      .bound_extent(t.other, form.range)
-      .split(t.lane, square, l, form.side)
-      .split(t.other, squares, o, form.side)
-      .reorder(l, o, square, squares, t.kx, t.ky)
+void schedule_panel(Func panel, Func square, const Func& output, const Var& task, const Form& form) {
+  const Var lane = lane_of(panel, form), other = other_of(panel, form), kx = panel.args()[0], ky = panel.args()[1];
+  Var squares("squares"), more("more"), l("l"), o("o");
+  panel.compute_at(output, task)
+      .reorder_storage(lane, other, kx, ky)
+      .bound_extent(lane, form.block)
+      .bound_extent(other, form.range)
+      .split(lane, squares, l, form.side)
+      .split(other, more, o, form.side)
+      .reorder(l, o, squares, more, kx, ky)
       .vectorize(l)
       .unroll(o);
-  schedule_square(t, t.panel, square, form);
+  schedule_square(square, panel, squares, form);
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   const Layout& layout = kernel.output_layouts[0];
-  if (layout.plain()) return templates::small.build(kernel, {}, target);
-  const Form form = form_of(kernel, target);
   const ValueId result = kernel.body.outputs[0];
+  if (!is_packed(kernel.body.type(result), layout)) return templates::pointwise.build(kernel, {}, target);
+  const Form form = form_of(kernel, target);
   Body body = make_body(kernel);
-  lower_anchor(body);
-  Transposition transposition;
-  if (form.side > 0) {
-    transposition = transpose(body.values[result], form);
-    body.values[result] = transposition.weight;
-  }
   std::vector<Func> outputs = make_outputs(body);
 
   Func& output = outputs[0];
   const bool in_squares = form.side > 0 && !layout.transformed();
   const int lanes = in_squares ? form.side : form.lanes;
+  // What depends on the lane channel alone is computed once for them.
+  const int together = in_squares ? form.side : layout.transformed() ? 1 : kTogether;
   const int64_t others = kernel.body.type(result).dims[static_cast<size_t>(1 - form.lane_dim)];
   const Var x = var_of(output, layout, 3), y = var_of(output, layout, 2), lane = output.args()[0],
             other = var_of(output, layout, 1 - form.lane_dim), blocks = var_of(output, layout, form.lane_dim);
   Var vector("vector"), row("row"), rows("rows"), task("task");
   output.split(lane, vector, lane, lanes)
       .split(other, other, row, form.range, tail_of(others, form.range))
-      .split(row, rows, row, in_squares ? form.side : 1)
+      .split(row, rows, row, together)
       .vectorize(lane)
       .unroll(row);
   if (layout.transformed()) {
@@ -139,8 +150,13 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
     output.reorder(lane, row, vector, rows, x, y, other, blocks);
   }
   output.fuse(other, blocks, task).parallel(task);
-  if (in_squares) schedule_square(transposition, output, vector, form);
-  if (form.side > 0 && layout.transformed()) schedule_panel(transposition, output, task, form);
+  if (form.side == 0) return finish(body, outputs);
+  Func square = body.values[kernel.inputs[static_cast<size_t>(weight_of(kernel))]].in();
+  if (in_squares) {
+    schedule_square(square, output, vector, form);
+  } else {
+    schedule_panel(square.in(), square, output, task, form);
+  }
   return finish(body, outputs);
 }
 
