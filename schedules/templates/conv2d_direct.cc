@@ -56,11 +56,15 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
           {"vectors", choose({1, 2, 3, 4}, is_block)}};
 }
 
-// Pixels whose addresses differ by the size of one way of the L1 cache would push each other out.
+// Pixels whose addresses differ by the size of one way of the L1 cache would push each other out. A tile of one vector
+// shares the broadcasts of its pixels between the taps of a row: they stay in registers, too.
 int64_t max_pixels(const TappedConv2d& problem, const TargetSpec& target) {
   constexpr int kWays = 8, kFloat = 4;
+  constexpr int kHidingAccumulators = 10;
   const int64_t distance = int64_t{kFloat} * problem.summed * problem.groups * problem.x.step;
-  return distance % (target.l1_bytes / kWays) == 0 ? kWays : 28;
+  if (distance % (target.l1_bytes / kWays) == 0) return kWays;
+  if (problem.made > lanes_of(problem, target)) return 28;
+  return std::max(kHidingAccumulators, (target.vector_registers - problem.x.kernel + 1) / 2);
 }
 
 Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
@@ -164,6 +168,8 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .fuse(yo, co, task)
       .fuse(task, at[3], task)
       .parallel(task);
+  // Of two tiles each has a border, which the loop over them would not be split for.
+  if (problem.x.may_miss() && phases == 1 && ceil_div(width, pixels) == 2) out.unroll(xo);
   for (Func& acc : sums) {
     const Var l = acc.args()[0], ax = acc.args()[2];
     acc.bound_extent(l, block)
