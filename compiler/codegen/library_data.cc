@@ -76,6 +76,7 @@ core::Buffer buffer(LibraryData& data, const PlanBuffer& buffer) {
   out.name = keep(data, buffer.name);
   out.offset = static_cast<uint64_t>(buffer.offset_bytes);
   out.bytes = static_cast<uint64_t>(storage_elems(buffer.type, buffer.layout) * size_bytes(buffer.type.dtype));
+  out.samples = static_cast<int32_t>(buffer.samples);
   out.arena = buffer.arena;
   out.dtype = static_cast<uint8_t>(dtype_code(buffer.type.dtype));
   out.has_batch = buffer.type.has_batch();
@@ -116,14 +117,19 @@ void fill_rows(const Plan& plan, LibraryData& data) {
 void fill_plan(const Plan& plan, const TargetSpec& target, int64_t scratch_bytes, LibraryData& data) {
   for (const PlanBuffer& planned : plan.buffers) data.buffers.push_back(buffer(data, planned));
   fill_rows(plan, data);
+  for (const PlanBand& band : plan.bands) {
+    data.bands.push_back({band.first_row, band.end_row, static_cast<int32_t>(band.samples)});
+  }
   for (const FusedName& fused : plan.fused_names) data.fused_names.push_back({keep(data, fused.name), fused.row});
 
   core::LibraryPlan& out = data.plan;
   out.buffers = data.buffers.data();
   out.rows = data.rows.data();
+  out.bands = data.bands.data();
   out.fused_names = data.fused_names.data();
   out.buffer_count = static_cast<int32_t>(data.buffers.size());
   out.row_count = static_cast<int32_t>(data.rows.size());
+  out.band_count = static_cast<int32_t>(data.bands.size());
   out.fused_name_count = static_cast<int32_t>(data.fused_names.size());
   for (int a = 0; a < core::kArenaCount; ++a) out.arena_bytes[a] = static_cast<uint64_t>(plan.arena_bytes[a]);
   out.inference_activation_bytes = static_cast<uint64_t>(plan.inference_activation_bytes);

@@ -22,6 +22,7 @@ struct LibraryData {
   std::deque<std::vector<int32_t>> indices;
   std::vector<core::Buffer> buffers;
   std::vector<core::Row> rows;
+  std::vector<core::Band> bands;
   std::vector<core::FusedName> fused_names;
   std::deque<std::vector<const char*>> text_lists;
   std::deque<std::vector<convoke_tensor>> tensors;

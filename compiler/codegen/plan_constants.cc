@@ -105,9 +105,9 @@ Constant* constant(Constants& make, const core::Buffer& buffer) {
   for (const core::StorageAxis& axis : buffer.axes) axes.push_back(constant(make, axis));
   return make.structure(
       {FIELD(core::Buffer, name, make.text(buffer.name)), FIELD(core::Buffer, offset, make.i64(buffer.offset)),
-       FIELD(core::Buffer, bytes, make.i64(buffer.bytes)), FIELD(core::Buffer, arena, make.i8(buffer.arena)),
-       FIELD(core::Buffer, dtype, make.i8(buffer.dtype)), FIELD(core::Buffer, rank, make.i8(buffer.rank)),
-       FIELD(core::Buffer, has_batch, make.i8(buffer.has_batch)),
+       FIELD(core::Buffer, bytes, make.i64(buffer.bytes)), FIELD(core::Buffer, samples, make.i32(buffer.samples)),
+       FIELD(core::Buffer, arena, make.i8(buffer.arena)), FIELD(core::Buffer, dtype, make.i8(buffer.dtype)),
+       FIELD(core::Buffer, rank, make.i8(buffer.rank)), FIELD(core::Buffer, has_batch, make.i8(buffer.has_batch)),
        FIELD(core::Buffer, view_rank, make.i8(buffer.view_rank)), FIELD(core::Buffer, view, make.array(view)),
        FIELD(core::Buffer, axes, make.array(axes)), FIELD(core::Buffer, images, make.i8(buffer.images))},
       sizeof buffer);
@@ -122,6 +122,12 @@ Constant* constant(Constants& make, const core::Row& row, const std::string& ker
        FIELD(core::Row, ns_per_call, make.i64(row.ns_per_call)),
        FIELD(core::Row, memory_space, make.i8(row.memory_space)), FIELD(core::Row, stream, make.i8(row.stream))},
       sizeof row);
+}
+
+Constant* constant(Constants& make, const core::Band& band) {
+  return make.structure({FIELD(core::Band, first, make.i32(band.first)), FIELD(core::Band, end, make.i32(band.end)),
+                         FIELD(core::Band, samples, make.i32(band.samples))},
+                        sizeof band);
 }
 
 Constant* constant(Constants& make, const core::FusedName& fused) {
@@ -171,9 +177,11 @@ Constant* plan_constant(Constants& make, const LibraryData& data, std::span<cons
   return make.structure(
       {FIELD(core::LibraryPlan, buffers, structures(make, plan.buffers, plan.buffer_count)),
        FIELD(core::LibraryPlan, rows, make.list(rows)),
+       FIELD(core::LibraryPlan, bands, structures(make, plan.bands, plan.band_count)),
        FIELD(core::LibraryPlan, fused_names, structures(make, plan.fused_names, plan.fused_name_count)),
        FIELD(core::LibraryPlan, buffer_count, make.i32(plan.buffer_count)),
        FIELD(core::LibraryPlan, row_count, make.i32(plan.row_count)),
+       FIELD(core::LibraryPlan, band_count, make.i32(plan.band_count)),
        FIELD(core::LibraryPlan, fused_name_count, make.i32(plan.fused_name_count)),
        FIELD(core::LibraryPlan, arena_bytes, make.array(arena_bytes)),
        FIELD(core::LibraryPlan, inference_activation_bytes, make.i64(plan.inference_activation_bytes)),

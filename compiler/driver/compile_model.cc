@@ -115,9 +115,10 @@ Result<PlannedModel> plan_model(const ModelOptions& options, const PlanObserver&
   ASSIGN_OR_RETURN(const Database tuned, tuned_schedules(options, planned.target));
   const LookupOptions lookup_options{.tuned = &tuned, .cpu = cpu_name(), .strict = options.strict};
   request.vector_lanes = planned.target.vector_lanes;
-  request.lookup = [&](const Kernel& kernel) {
-    return lookup(kernel, batch_class(options.batch), planned.target, lookup_options);
+  request.lookup = [&](const Kernel& kernel, int64_t samples) {
+    return lookup(kernel, batch_class(samples), planned.target, lookup_options);
   };
+  request.cache_bytes = planned.target.l3_bytes;
   if (!options.keep.empty()) {
     ASSIGN_OR_RETURN(const std::regex pattern, parse_regex(options.keep, "--keep"));
     if (!any_value_matches(planned.inference, pattern, false) && !any_value_matches(planned.training, pattern, false)) {

@@ -26,10 +26,12 @@ Coverage coverage(const Plan& plan) {
     const Origin origin = kernel.instance.origin;
     ++(origin == Origin::kExact ? coverage.exact : origin == Origin::kNear ? coverage.near : coverage.defaults);
   }
-  for (const PlanRow& row : plan.rows) {
+  for (int r = 0; r < static_cast<int>(plan.rows.size()); ++r) {
+    const PlanRow& row = plan.rows[r];
     if (row.program == CONVOKE_PREPARE) continue;
     const PlanKernel& kernel = plan.kernels[row.kernel];
-    const double ns = predicted_ns(kernel, plan.capacity);
+    const int64_t samples = samples_at_a_time(plan, r), turns = (plan.capacity + samples - 1) / samples;
+    const double ns = static_cast<double>(turns) * predicted_ns(kernel, samples);
     (row.program == CONVOKE_INFER ? coverage.infer_ns : coverage.train_ns) += ns;
     if (kernel.instance.measured.n > 0) coverage.measured_ns += ns;
   }

@@ -52,7 +52,7 @@ std::map<std::string, Computed> computed_layers(const Plan& plan) {
     for (size_t b = kernel.kernel.inputs.size(); b < row.buffers.size(); ++b) {
       const PlanBuffer& buffer = plan.buffers[row.buffers[b]];
       const int64_t bytes = storage_elems(buffer.type, buffer.layout) * size_bytes(buffer.type.dtype);
-      layers[buffer.name] = {kernel.instance.template_name, bytes * (buffer.type.has_batch() ? plan.capacity : 1)};
+      layers[buffer.name] = {kernel.instance.template_name, bytes * (buffer.type.has_batch() ? buffer.samples : 1)};
     }
   }
   return layers;

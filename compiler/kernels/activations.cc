@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "compiler/kernels/memory.h"
 
@@ -10,17 +11,19 @@ namespace {
 
 int64_t buffer_bytes(const Plan& plan, int buffer) {
   const PlanBuffer& b = plan.buffers[buffer];
-  return storage_elems(b.type, b.layout) * size_bytes(b.type.dtype) * (b.type.has_batch() ? plan.capacity : 1);
+  return storage_elems(b.type, b.layout) * size_bytes(b.type.dtype) * (b.type.has_batch() ? b.samples : 1);
 }
 
 class Sequence {
  public:
   Sequence(Plan& plan, int first_row, int end_row, const std::vector<Kept>& kept) : plan_(plan) {
+    narrow(first_row, end_row, kept);
+    for (const Kept& k : kept) touch(k.buffer, k.first, k.last);
     for (int row = first_row; row < end_row; ++row) {
       for (int buffer : plan.rows[row].buffers) touch(buffer, row, row);
     }
-    for (const Kept& k : kept) touch(k.buffer, k.first, k.last);
     for (int row = first_row; row < end_row; ++row) merge_in_place(row);
+    for (auto& [buffer, lifetime] : lifetimes_) widen(buffer, lifetime);
   }
 
   void place() {
@@ -41,6 +44,27 @@ class Sequence {
   }
 
  private:
+  void narrow(int first_row, int end_row, const std::vector<Kept>& kept) {
+    std::map<int, std::set<const PlanBand*>> bands;  // by buffer; null: touched outside of bands
+    for (int row = first_row; row < end_row; ++row) {
+      for (int buffer : plan_.rows[row].buffers) bands[buffer].insert(band_of(plan_, row));
+    }
+    for (const Kept& k : kept) bands[k.buffer].insert(nullptr);
+    for (const auto& [buffer, touched] : bands) {
+      if (touched.size() == 1 && *touched.begin() != nullptr)
+        plan_.buffers[buffer].samples = (*touched.begin())->samples;
+    }
+  }
+
+  // All turns of a band touch a buffer that lives beyond it.
+  void widen(int buffer, Lifetime& lifetime) const {
+    for (const PlanBand& band : plan_.bands) {
+      if (plan_.buffers[buffer].samples == band.samples) continue;
+      if (band.first_row <= lifetime.first && lifetime.first < band.end_row) lifetime.first = band.first_row;
+      if (band.first_row <= lifetime.last && lifetime.last < band.end_row) lifetime.last = band.end_row - 1;
+    }
+  }
+
   void touch(int buffer, int first, int last) {
     if (plan_.buffers[buffer].arena != core::kActivations) return;
     auto [found, is_new] = lifetimes_.emplace(buffer, Lifetime{first, last, buffer_bytes(plan_, buffer)});

@@ -14,8 +14,9 @@ struct Kept {
   int first, last;
 };
 
-// Places the activation buffers that rows [first_row, end_row) touch, from offset 0 on, for plan.capacity samples.
-// Raises the plan's arena size and lower bound to what this sequence needs.
+// Buffers that only the rows of one band touch get room for its samples. Then places the activation buffers that rows
+// [first_row, end_row) touch, from offset 0 on. Raises the plan's arena size and lower bound to what this sequence
+// needs.
 void place_activations(Plan& plan, int first_row, int end_row, const std::vector<Kept>& kept);
 
 }  // namespace convoke

@@ -28,9 +28,15 @@ Result<Knobs> parse_knobs(const std::string& text) {
   return knobs;
 }
 
-BatchClass batch_class(int64_t capacity) {
-  if (capacity <= 1) return BatchClass::kOne;
-  return capacity < 8 ? BatchClass::kFew : BatchClass::kMany;
+BatchClass batch_class(int64_t samples) {
+  if (samples <= 1) return BatchClass::kOne;
+  if (samples < 4) return BatchClass::kTwo;
+  return samples < 8 ? BatchClass::kFew : BatchClass::kMany;
+}
+
+int typical_samples(BatchClass batch) {
+  constexpr int kSamples[] = {1, 2, 4, 16};
+  return kSamples[static_cast<size_t>(batch)];
 }
 
 }  // namespace convoke

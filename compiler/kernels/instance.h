@@ -20,8 +20,9 @@ struct PreferredLayouts {
   std::vector<Layout> inputs, outputs;
 };
 
-enum class BatchClass : uint8_t { kOne, kFew, kMany };  // 1, 2–7, 8 and more
-BatchClass batch_class(int64_t capacity);
+enum class BatchClass : uint8_t { kOne, kTwo, kFew, kMany };  // 1, 2–3, 4–7, 8 and more
+BatchClass batch_class(int64_t samples);
+int typical_samples(BatchClass batch);  // that schedules are chosen for: 1, 2, 4, 16
 
 enum class Origin : uint8_t { kExact, kNear, kDefault };
 inline constexpr const char* kOriginNames[] = {"exact", "near", "default"};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/kernels/activations.h"
+#include "compiler/kernels/bands.h"
 #include "runtime/base/check.h"
 #include "runtime/base/checked.h"
 
@@ -49,11 +50,11 @@ class PlanMaker {
   }
 
   Result<Plan> run() {
-    ASSIGN_OR_RETURN(ScheduledGraph inference,
-                     schedule(*request_.inference, request_.lookup, request_.keep, inference_images()));
+    ASSIGN_OR_RETURN(ScheduledGraph inference, scheduled(*request_.inference, inference_images()));
+    RETURN_IF_ERROR(choose_bands(inference, request_.cache_bytes, request_.lookup));
     std::optional<ScheduledGraph> training;
     if (request_.training != nullptr) {
-      ASSIGN_OR_RETURN(training, schedule(*request_.training, request_.lookup, request_.keep, images()));
+      ASSIGN_OR_RETURN(training, scheduled(*request_.training, images()));
     }
     const LayoutMap layouts = preferred_parameter_layouts(training ? *training : inference);
     RETURN_IF_ERROR(assign_layouts(inference, layouts, request_.lookup));
@@ -66,6 +67,10 @@ class PlanMaker {
   }
 
  private:
+  Result<ScheduledGraph> scheduled(const Graph& graph, int64_t images) const {
+    return schedule(graph, plan_.capacity, request_.lookup, request_.keep, images);
+  }
+
   // Of a block; 0: activations lie plain.
   int64_t images() const {
     const int64_t lanes = request_.vector_lanes;
@@ -209,7 +214,7 @@ class PlanMaker {
       const auto moment = static_cast<core::Arena>(core::kMoment0 + plan_.moments.size());
       plan_.moments.push_back(mirror_parameters(moment, "." + arena));
     }
-    ASSIGN_OR_RETURN(ScheduledGraph scheduled, schedule(graph, request_.lookup));
+    ASSIGN_OR_RETURN(ScheduledGraph scheduled, schedule(graph, plan_.capacity, request_.lookup));
     RETURN_IF_ERROR(assign_layouts(scheduled, {}, request_.lookup));
     const int first = add_rows(scheduled);
     const auto end = static_cast<int>(plan_.rows.size());
@@ -230,7 +235,14 @@ class PlanMaker {
       ENSURE(is_first) << "%" << graph.values[store.value].name << " is stored to two states";
     }
     const auto first_row = static_cast<int>(plan_.rows.size());
-    for (const ScheduledCall& call : scheduled.calls) add_row(scheduled, call);
+    int band = kNoBand;  // the last row's
+    for (const ScheduledCall& call : scheduled.calls) {
+      add_row(scheduled, call);
+      const auto end = static_cast<int>(plan_.rows.size());
+      if (call.band != kNoBand && call.band != band) plan_.bands.push_back({end - 1, end, scheduled.bands[call.band]});
+      if (call.band != kNoBand) plan_.bands.back().end_row = end;
+      band = call.band;
+    }
     return first_row;
   }
 
@@ -271,6 +283,7 @@ class PlanMaker {
   }
 
   int add_buffer(PlanBuffer buffer) {
+    buffer.samples = plan_.capacity;
     plan_.buffers.push_back(std::move(buffer));
     return static_cast<int>(plan_.buffers.size() - 1);
   }

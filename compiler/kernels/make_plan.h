@@ -17,6 +17,7 @@ struct PlanRequest {
   std::function<Graph(int64_t elems)> update;  // over flat arenas of so many f32; with `training` only
   Lookup lookup;
   int64_t vector_lanes = 0;  // of the target: where the capacity is whole vectors of images, activations may lie so
+  int64_t cache_bytes = 0;   // what activations of inference are to stay in (bands.h); 0: no matter
   Keep keep;                 // of the inference and the training graph; none: fuse all that can be
 };
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/base/checked.h"
 
 namespace convoke {
@@ -19,11 +21,26 @@ std::string buffer_text(const PlanBuffer& buffer) {
 
 }  // namespace
 
+const PlanBand* band_of(const Plan& plan, int row) {
+  const auto found = std::ranges::find_if(
+      plan.bands, [row](const PlanBand& band) { return band.first_row <= row && row < band.end_row; });
+  return found == plan.bands.end() ? nullptr : &*found;
+}
+
+int64_t samples_at_a_time(const Plan& plan, int row) {
+  const PlanBand* band = band_of(plan, row);
+  return band == nullptr ? plan.capacity : band->samples;
+}
+
 std::string print(const Plan& plan) {
   std::string text = fmt::format("plan {} capacity {}\n", plan.model, plan.capacity);
   int program = -1;
-  for (const PlanRow& row : plan.rows) {
+  for (int r = 0; r < static_cast<int>(plan.rows.size()); ++r) {
+    const PlanRow& row = plan.rows[r];
     if (row.program != program) text += fmt::format("{}:\n", core::kProgramNames[program = row.program]);
+    if (const PlanBand* band = band_of(plan, r); band != nullptr && band->first_row == r) {
+      text += fmt::format("  the next {} by {} samples:\n", band->end_row - band->first_row, band->samples);
+    }
     const PlanKernel& kernel = plan.kernels[row.kernel];
     const std::string knobs = to_string(kernel.instance.knobs);
     text += fmt::format("  {}  [kernel {}: {}{}{}]\n", row.name, row.kernel, kernel.instance.template_name,

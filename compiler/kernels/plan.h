@@ -17,6 +17,7 @@ struct PlanBuffer {
   Layout layout;
   core::Arena arena;
   int64_t offset_bytes = 0;  // multiple of 64
+  int64_t samples = 0;       // with a batch: room for so many, the capacity or those of the band that it lives in
 };
 
 struct PlanKernel {
@@ -31,6 +32,12 @@ struct PlanRow {
   std::vector<int> buffers;  // inputs, then outputs
 };
 
+// Rows that run for a few samples at a time (bands.h).
+struct PlanBand {
+  int first_row, end_row;
+  int64_t samples;
+};
+
 struct FusedName {
   std::string name;
   int row;
@@ -42,6 +49,7 @@ struct Plan {
   std::vector<PlanBuffer> buffers;
   std::vector<PlanKernel> kernels;  // unique
   std::vector<PlanRow> rows;        // sorted by program, in order
+  std::vector<PlanBand> bands;      // in order
   std::vector<FusedName> fused_names;
   std::vector<int64_t> arena_bytes = std::vector<int64_t>(core::kArenaCount);
   int64_t inference_activation_bytes = 0;
@@ -52,6 +60,10 @@ struct Plan {
   std::vector<std::vector<int>> moments;  // [moment][parameter]
   std::vector<std::string> moment_names;
 };
+
+// The band that a row belongs to; null: none.
+const PlanBand* band_of(const Plan& plan, int row);
+int64_t samples_at_a_time(const Plan& plan, int row);
 
 std::string print(const Plan& plan);
 

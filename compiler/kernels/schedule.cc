@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::string_view kGradientSuffix = ".grad";
 
-Result<Instance> look_up(const Lookup& lookup, const std::string& name, const Kernel& kernel) {
-  auto instance = lookup(kernel);
-  if (!instance.ok()) return internal_error("kernel " + name + ": " + instance.status().message());
-  return instance;
-}
-
 bool is_parameter(const Graph& graph, ValueId value) { return graph.node_of(value).op == "parameter"; }
 
 // Values whose layout readers may choose.
@@ -67,7 +61,7 @@ Result<ScheduledCall> pack_call(const ScheduledGraph& scheduled, OperandId from,
       pack_kernel(scheduled.graph->type(scheduled.value_of(from)), scheduled.layout(from), scheduled.layout(copy));
   call.inputs = {from};
   call.outputs = {copy};
-  ASSIGN_OR_RETURN(call.instance, look_up(lookup, call.name, call.kernel));
+  ASSIGN_OR_RETURN(call.instance, look_up(lookup, call.name, call.kernel, scheduled.capacity));
   return call;
 }
 
@@ -100,13 +94,20 @@ bool ScheduledGraph::is_prepared_copy(OperandId operand) const {
   return is_copy(operand) && graph->stores.empty() && !graph->type(value_of(operand)).has_batch();
 }
 
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep, int64_t images) {
-  ScheduledGraph scheduled{.graph = &graph, .layouts = std::vector<Layout>(graph.values.size())};
+Result<Instance> look_up(const Lookup& lookup, const std::string& name, const Kernel& kernel, int64_t samples) {
+  auto instance = lookup(kernel, samples);
+  if (!instance.ok()) return internal_error("kernel " + name + ": " + instance.status().message());
+  return instance;
+}
+
+Result<ScheduledGraph> schedule(const Graph& graph, int64_t capacity, const Lookup& lookup, const Keep& keep,
+                                int64_t images) {
+  ScheduledGraph scheduled{.graph = &graph, .capacity = capacity, .layouts = std::vector<Layout>(graph.values.size())};
   std::vector<KernelCall> calls = partition(graph, keep);
   if (images > 0) lay_out_images(graph, calls, images, lookup);
   for (KernelCall& call : calls) {
     for (size_t o = 0; o < call.outputs.size(); ++o) scheduled.layouts[call.outputs[o]] = call.kernel.output_layouts[o];
-    ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call.name, call.kernel));
+    ASSIGN_OR_RETURN(Instance instance, look_up(lookup, call.name, call.kernel, capacity));
     scheduled.calls.push_back({std::move(call.name), call.phase, std::move(call.kernel), std::move(instance),
                                std::move(call.inputs), std::move(call.outputs), std::move(call.fused)});
   }

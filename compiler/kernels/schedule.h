@@ -12,8 +12,11 @@
 
 namespace convoke {
 
-using Lookup = std::function<Result<Instance>(const Kernel&)>;
+// For calls of at most so many samples.
+using Lookup = std::function<Result<Instance>(const Kernel&, int64_t samples)>;
 using LayoutMap = std::map<std::string, Layout, std::less<>>;  // by parameter name; absent: plain
+
+inline constexpr int kNoBand = -1;
 
 // A value of the graph, or (from graph.values.size() on) a packed copy of one.
 using OperandId = int;
@@ -25,6 +28,7 @@ struct ScheduledCall {
   Instance instance;
   std::vector<OperandId> inputs, outputs;
   std::vector<ValueId> fused;
+  int band = kNoBand;  // index into ScheduledGraph::bands
 };
 
 struct PackedCopy {
@@ -34,7 +38,9 @@ struct PackedCopy {
 
 struct ScheduledGraph {
   const Graph* graph;
+  int64_t capacity;
   std::vector<ScheduledCall> calls;
+  std::vector<int64_t> bands;   // samples at a time (bands.h)
   std::vector<Layout> layouts;  // by ValueId
   std::vector<PackedCopy> copies;
 
@@ -46,9 +52,12 @@ struct ScheduledGraph {
   bool is_prepared_copy(OperandId operand) const;
 };
 
+// Lookup whose errors name the kernel.
+Result<Instance> look_up(const Lookup& lookup, const std::string& name, const Kernel& kernel, int64_t samples);
+
 // Partition and lookup; layouts are still plain, but for activations in blocks of `images` images (image_layout.h).
-// Errors name the kernel.
-Result<ScheduledGraph> schedule(const Graph& graph, const Lookup& lookup, const Keep& keep = {}, int64_t images = 0);
+Result<ScheduledGraph> schedule(const Graph& graph, int64_t capacity, const Lookup& lookup, const Keep& keep = {},
+                                int64_t images = 0);
 
 // What the forward kernels would like their parameters to be stored as, untransformed: the first wish counts.
 LayoutMap preferred_parameter_layouts(const ScheduledGraph& scheduled);

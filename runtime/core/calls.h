@@ -24,7 +24,14 @@ int32_t context_create(convoke_weights* weights, const convoke_context_options* 
 void context_destroy(convoke_context* context);
 void set_batch(convoke_context* context, int32_t n);
 
-// executor.cc: all rows of a program, or one.
+// Samples [first, first + count) of a call's.
+struct Samples {
+  int32_t first, count;
+};
+// Makes a band's rows work on these; [0, n) ends that.
+void bind_samples(convoke_context* context, const Band& band, Samples samples);
+
+// executor.cc: all rows of a program, or one for all samples.
 int32_t run_program(convoke_context* context, convoke_program program, convoke_error* error);
 int32_t run_row(convoke_context* context, int32_t row, convoke_error* error);
 
@@ -56,7 +63,7 @@ int32_t update(convoke_context* context, const convoke_update* options, float* g
 int32_t capture(convoke_context* context, int32_t program, const char* name, float* data, int64_t elems,
                 convoke_error* error);
 int32_t check_captures(const convoke_context* context, convoke_program program, convoke_error* error);
-void copy_captures(const convoke_context* context, int32_t row);
+void copy_captures(const convoke_context* context, int32_t row, Samples samples);
 void profile(convoke_context* context, int32_t enable);
 void profile_read(const convoke_context* context, uint64_t* row_ns, uint64_t* row_calls);
 

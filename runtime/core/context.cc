@@ -39,7 +39,7 @@ void bind_buffers(convoke_context* context, const ContextLayout& layout, HalideD
   for (int i = 0; i < convoke_plan.buffer_count; ++i, dimensions += kMaxRank) {
     const Buffer& buffer = convoke_plan.buffers[i];
     HalideBuffer& bound = context->buffers[i];
-    const uint64_t samples = buffer.has_batch ? static_cast<uint64_t>(convoke_plan.capacity) : 1;
+    const uint64_t samples = buffer.has_batch ? static_cast<uint64_t>(buffer.samples) : 1;
     const bool fits =
         buffer.arena < kWeightsArenas || buffer.offset + buffer.bytes * samples <= layout.arena_bytes[buffer.arena];
     bound.host = fits ? context->arenas[buffer.arena] + buffer.offset : nullptr;
@@ -150,6 +150,21 @@ void set_batch(convoke_context* context, int32_t n) {
     HalideBuffer& bound = context->buffers[i];
     if (!buffer.has_batch) continue;
     bound.dim[bound.dimensions - 1].extent = buffer.images ? (n + buffer.images - 1) / buffer.images : n;
+  }
+}
+
+void bind_samples(convoke_context* context, const Band& band, Samples samples) {
+  for (int32_t r = band.first; r < band.end; ++r) {
+    for (int32_t b = 0; b < convoke_plan.rows[r].buffer_count; ++b) {
+      const int32_t id = convoke_plan.rows[r].buffers[b];
+      const Buffer& buffer = convoke_plan.buffers[id];
+      if (!buffer.has_batch) continue;
+      HalideBuffer& bound = context->buffers[id];
+      const bool whole = buffer.samples == convoke_plan.capacity;
+      bound.host = context->arenas[buffer.arena] + buffer.offset +
+                   (whole ? static_cast<uint64_t>(samples.first) * buffer.bytes : 0);
+      bound.dim[buffer.rank - 1].extent = samples.count;
+    }
   }
 }
 

@@ -6,8 +6,8 @@
 namespace convoke::core {
 namespace {
 
-bool worth_threads(const convoke_context* context, const Row& row) {
-  return context->threads > 1 && row.ns_per_call + context->n * row.ns_per_sample >= kInlineNs;
+bool worth_threads(const convoke_context* context, const Row& row, int32_t n) {
+  return context->threads > 1 && row.ns_per_call + n * row.ns_per_sample >= kInlineNs;
 }
 
 // A kernel that asked for more scratch than its slab has got it, but the plan is wrong and later ones may not.
@@ -24,11 +24,9 @@ int32_t check_slabs(convoke_context* context, int32_t row, convoke_error* error)
   return CONVOKE_OK;
 }
 
-}  // namespace
-
-int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
+int32_t run_samples(convoke_context* context, int32_t row, Samples samples, convoke_error* error) {
   const Row& kernel = convoke_plan.rows[row];
-  context->may_fork = worth_threads(context, kernel);
+  context->may_fork = worth_threads(context, kernel, samples.count);
   const uint64_t begin = context->profiling ? now_ns() : 0;
   const int result = kernel.kernel(context->row_arguments[row]);
   if (context->profiling) {
@@ -43,13 +41,46 @@ int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
     return message;
   }
   if (int32_t code = check_slabs(context, row, error)) return code;
-  copy_captures(context, row);
+  copy_captures(context, row, samples);
   return CONVOKE_OK;
 }
 
+int32_t run_turn(convoke_context* context, const Band& band, Samples samples, convoke_error* error) {
+  bind_samples(context, band, samples);
+  for (int32_t row = band.first; row < band.end; ++row) {
+    if (int32_t code = run_samples(context, row, samples, error)) return code;
+  }
+  return CONVOKE_OK;
+}
+
+int32_t run_band(convoke_context* context, const Band& band, convoke_error* error) {
+  int32_t code = CONVOKE_OK;
+  for (int32_t s = 0; s < context->n && !code; s += band.samples) {
+    code = run_turn(context, band, {s, min_of(band.samples, context->n - s)}, error);
+  }
+  bind_samples(context, band, {0, context->n});
+  return code;
+}
+
+// Of the band that begins at this row; null: none does.
+const Band* find_band(int32_t row) {
+  for (int32_t b = 0; b < convoke_plan.band_count; ++b) {
+    if (convoke_plan.bands[b].first == row) return &convoke_plan.bands[b];
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
+  return run_samples(context, row, {0, context->n}, error);
+}
+
 int32_t run_program(convoke_context* context, convoke_program program, convoke_error* error) {
-  for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1]; ++row) {
-    if (int32_t code = run_row(context, row, error)) return code;
+  for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1];) {
+    const Band* band = find_band(row);
+    if (int32_t code = band ? run_band(context, *band, error) : run_row(context, row, error)) return code;
+    row = band ? band->end : row + 1;
   }
   return CONVOKE_OK;
 }

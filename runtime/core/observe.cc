@@ -91,13 +91,14 @@ int32_t check_captures(const convoke_context* context, convoke_program program, 
   return CONVOKE_OK;
 }
 
-void copy_captures(const convoke_context* context, int32_t row) {
+void copy_captures(const convoke_context* context, int32_t row, Samples samples) {
   for (const Capture& slot : context->captures) {
     if (!slot.name || slot.row != row) continue;
     const Buffer& buffer = convoke_plan.buffers[slot.buffer];
-    const int64_t samples = buffer.has_batch ? context->n : 1, elems = logical_elems(buffer);
-    for (int64_t s = 0; s < samples; ++s) {
-      from_storage_as_f32(buffer, slot.data + s * elems, context->buffers[slot.buffer].host, s);
+    const int64_t first = buffer.has_batch ? samples.first : 0, count = buffer.has_batch ? samples.count : 1;
+    const int64_t elems = logical_elems(buffer);
+    for (int64_t s = 0; s < count; ++s) {
+      from_storage_as_f32(buffer, slot.data + (first + s) * elems, context->buffers[slot.buffer].host, s);
     }
   }
 }

@@ -42,6 +42,7 @@ struct Buffer {
   const char* name;
   uint64_t offset;  // bytes into the arena
   uint64_t bytes;   // of one sample with a batch, else of all
+  int32_t samples;  // with a batch: room for so many, the capacity or those of the band that it lives in
   uint8_t arena, dtype;
   uint8_t rank;  // storage axes; with a batch the last axis is it (extent 0 here)
   uint8_t has_batch;
@@ -68,6 +69,11 @@ struct Row {
 };
 constexpr int64_t kInlineNs = 30000;
 
+// Rows [first, end) run for so many samples at a time: what they hand on stays in the cache.
+struct Band {
+  int32_t first, end, samples;
+};
+
 // A name that no buffer has because its kernel keeps it in registers.
 struct FusedName {
   const char* name;
@@ -76,9 +82,10 @@ struct FusedName {
 
 struct LibraryPlan {
   const Buffer* buffers;
-  const Row* rows;  // sorted by program, in execution order
+  const Row* rows;    // sorted by program, in execution order
+  const Band* bands;  // in order
   const FusedName* fused_names;
-  int32_t buffer_count, row_count, fused_name_count;
+  int32_t buffer_count, row_count, band_count, fused_name_count;
   uint64_t arena_bytes[kArenaCount];  // activations for capacity samples
   uint64_t inference_activation_bytes;
   uint64_t scratch_bytes;  // a worker's slab

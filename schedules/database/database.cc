@@ -14,7 +14,7 @@
 namespace convoke {
 namespace {
 
-constexpr const char* kBatchNames[] = {"1", "2-7", "8+"};
+constexpr const char* kBatchNames[] = {"1", "2-3", "4-7", "8+"};
 
 constexpr std::string_view kFileComment =
     "# Tuned schedules, sorted; written by `convoke tune` and `convoke schedules merge`.\n"
@@ -31,7 +31,7 @@ class FirstError : public google::protobuf::io::ErrorCollector {
 
 Result<BatchClass> parse_batch(const std::string& text) {
   const auto* found = std::ranges::find(kBatchNames, text);
-  if (found == std::end(kBatchNames)) return invalid_argument("batch \"" + text + "\", expected 1, 2-7 or 8+");
+  if (found == std::end(kBatchNames)) return invalid_argument("batch \"" + text + "\", expected 1, 2-3, 4-7 or 8+");
   return static_cast<BatchClass>(found - std::begin(kBatchNames));
 }
 

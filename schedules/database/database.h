@@ -68,6 +68,6 @@ std::vector<Difference> differences(const Database& before, const Database& afte
 // One line for people: "conv2d+relu f32[n,56,56,64] f32[64,64,3,3] -> f32[n,56,56,64]".
 std::string describe(const TunedSchedule& schedule);
 
-std::string to_string(BatchClass batch);  // "1", "2-7", "8+"
+std::string to_string(BatchClass batch);  // "1", "2-3", "4-7", "8+"
 
 }  // namespace convoke

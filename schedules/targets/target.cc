@@ -75,9 +75,11 @@ Result<TargetSpec> parse_target(const std::string& text, const std::string& name
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
   if (!parser.ParseFromString(text, &proto)) return invalid_argument("target " + name + ":" + error.text);
-  for (int value : {proto.vector_lanes(), proto.vector_registers(), proto.l1_bytes(), proto.l2_bytes()}) {
+  for (int value :
+       {proto.vector_lanes(), proto.vector_registers(), proto.l1_bytes(), proto.l2_bytes(), proto.l3_bytes()}) {
     if (value <= 0) {
-      return invalid_argument("target " + name + ": vector_lanes, vector_registers, l1_bytes and l2_bytes must be > 0");
+      return invalid_argument("target " + name +
+                              ": vector_lanes, vector_registers, l1_bytes, l2_bytes and l3_bytes must be > 0");
     }
   }
   if (proto.halide_target().empty() || proto.llvm_triple().empty()) {
@@ -91,6 +93,7 @@ Result<TargetSpec> parse_target(const std::string& text, const std::string& name
                     .vector_registers = proto.vector_registers(),
                     .l1_bytes = proto.l1_bytes(),
                     .l2_bytes = proto.l2_bytes(),
+                    .l3_bytes = proto.l3_bytes(),
                     .dynamic_loader = proto.dynamic_loader(),
                     .runner = proto.runner()};
 }

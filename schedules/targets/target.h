@@ -16,6 +16,7 @@ struct TargetSpec {
   int vector_lanes = 0;                   // f32 in a register
   int vector_registers = 0;
   int l1_bytes = 0, l2_bytes = 0;
+  int l3_bytes = 0;            // of the last cache, what one network may count on
   std::string dynamic_loader;  // of convoke-run
   std::string runner;          // prefix that runs a program of this target here ("qemu-aarch64 -L …"); empty: natively
 };

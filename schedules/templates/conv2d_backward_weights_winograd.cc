@@ -97,17 +97,12 @@ Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target)
   return best;
 }
 
-int images_of(BatchClass batch) {
-  constexpr int kFew = 4, kMany = 16;
-  return batch == BatchClass::kOne ? 1 : batch == BatchClass::kFew ? kFew : kMany;
-}
-
 Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
-  return best_of_tiles(kernel, images_of(BatchClass::kMany), target).knobs;
+  return best_of_tiles(kernel, typical_samples(BatchClass::kMany), target).knobs;
 }
 
 std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  Choice choice = best_of_tiles(kernel, images_of(batch), target);
+  Choice choice = best_of_tiles(kernel, typical_samples(batch), target);
   return choice.pays ? std::optional(std::move(choice.knobs)) : std::nullopt;
 }
 

@@ -49,19 +49,20 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   constexpr double kOverhead = 1.1, kTransform = 15, kByteOfCache = 1, kByteOfMemory = 4, kFloat = 4;
   const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
   const double weight_bytes = kFloat * points * problem.summed * problem.made;
-  const double byte_of_weight = weight_bytes > 8.0 * target.l2_bytes ? kByteOfMemory : kByteOfCache;
+  const double byte_of_weight = weight_bytes > target.l3_bytes ? kByteOfMemory : kByteOfCache;
   const double padded = ceil_div(form.block_tiles(), form.tiles) * form.tiles;
   // A register tile of few accumulators waits for its sums; loads are a quarter of its work.
   const double accumulators = form.tiles * form.vectors, loads = form.tiles + form.vectors;
   const double products = in * out * padded * kOverhead * (std::max(accumulators, 8.0) + loads / 4) / accumulators;
-  double scratch = tiles * (in + out);
-  scratch *= kFloat * points * scratch > target.l2_bytes ? 2 * kFloat * kByteOfCache : 0;
+  const double scratch_bytes = kFloat * points * tiles * (in + out);
+  const double byte_of_scratch = scratch_bytes > target.l3_bytes   ? kByteOfMemory
+                                 : scratch_bytes > target.l2_bytes ? kByteOfCache
+                                                                   : 0;
+  const double scratch = 2 * kFloat * byte_of_scratch * tiles * (in + out);
   const double block =
       points * (products + kTransform * tiles * (in + out) + scratch + kFloat * byte_of_weight * in * out);
   return block * ceil_div(problem.made, form.channels) * blocks_of(problem, form, images);
 }
-
-int capacity_of(BatchClass batch) { return batch == BatchClass::kOne ? 1 : batch == BatchClass::kFew ? 4 : 16; }
 
 // The cheapest block of tiles that leaves tasks for a few threads; of several images where all tiles of one are few.
 Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
@@ -145,7 +146,7 @@ KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& targ
 }
 
 Knobs cheapest_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target) {
-  const int images = capacity_of(batch);
+  const int images = typical_samples(batch);
   const auto price = [&](const Knobs& knobs) {
     return cost(problem, winograd_form(problem, knobs, target), images, target);
   };
@@ -160,7 +161,7 @@ Knobs cheapest_winograd_knobs(const WinogradProblem& problem, BatchClass batch, 
 // A direct convolution runs at some 85 % of the peak; near that rate it is to be preferred for its accuracy.
 bool winograd_pays(const WinogradProblem& problem, const Knobs& knobs, BatchClass batch, const TargetSpec& target) {
   constexpr double kDirectOverhead = 1.15, kLeastGain = 1.25;
-  const int images = capacity_of(batch);
+  const int images = typical_samples(batch);
   const double direct = kDirectOverhead * images * problem.kernel * problem.kernel * problem.summed * problem.made *
                         problem.x.out * problem.y.out;
   return kLeastGain * cost(problem, winograd_form(problem, knobs, target), images, target) < direct;

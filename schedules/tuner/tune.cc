@@ -274,11 +274,14 @@ void add_kernels(const Plan& plan, convoke_program first, convoke_program last, 
     return std::make_pair(tuning_key(kernel.planned.kernel), batch_class(kernel.n));
   };
   for (size_t k = 0; k < kernels.size(); ++k) known[identity(kernels[k])] = k;
-  for (const PlanRow& row : plan.rows) {
+  for (int r = 0; r < static_cast<int>(plan.rows.size()); ++r) {
+    const PlanRow& row = plan.rows[r];
     if (row.program < first || row.program > last || is_copy(plan, row)) continue;
     if (image_block(plan.kernels[row.kernel].kernel) > 0) continue;
-    const TuneKernel kernel{
-        .name = row.name, .planned = plan.kernels[row.kernel], .storage = storage_of(plan, row), .n = plan.capacity};
+    const TuneKernel kernel{.name = row.name,
+                            .planned = plan.kernels[row.kernel],
+                            .storage = storage_of(plan, row),
+                            .n = samples_at_a_time(plan, r)};
     const auto [found, is_new] = known.try_emplace(identity(kernel), kernels.size());
     if (is_new) {
       kernels.push_back(kernel);

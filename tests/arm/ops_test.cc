@@ -60,7 +60,7 @@ CompiledCases compile(const std::string& op, const std::vector<Case>& cases, int
   for (const Case& test_case : cases) add_case(test_case, library);
   const Graph graph = std::move(library.builder).take();
   PlanRequest request{.model = op, .capacity = capacity, .inference = &graph};
-  request.lookup = [&](const Kernel& kernel) { return lookup(kernel, batch_class(capacity), target); };
+  request.lookup = [&](const Kernel& kernel, int64_t samples) { return lookup(kernel, batch_class(samples), target); };
   const Result<Plan> plan = make_plan(request);
   REQUIRE_MESSAGE(plan.ok(), plan.status().message());
   const Result<CompiledLibrary> compiled = compile_library(*plan, library.description, target, board_options("ops"));

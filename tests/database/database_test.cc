@@ -84,7 +84,7 @@ TEST_CASE("mistakes in a database name the place") {
     changed.replace(changed.find(from), from.size(), to);
     return parse_database(changed, "x.textproto").status().message();
   };
-  CHECK(error("batch: \"8+\"", "batch: \"9\"") == "x.textproto: schedule 1: batch \"9\", expected 1, 2-7 or 8+");
+  CHECK(error("batch: \"8+\"", "batch: \"9\"") == "x.textproto: schedule 1: batch \"9\", expected 1, 2-3, 4-7 or 8+");
   CHECK(error("ns: 1000", "ns: 0") == "x.textproto: schedule 1: n, threads, ns and fma_gflops must be > 0");
   CHECK(error("pixels=", "pixels:").find("is no knob, expected name=number") != std::string::npos);
   CHECK(error("cpu:", "cpus:").find("x.textproto:11:") == 0);

@@ -41,14 +41,14 @@ struct FloatInputs {
 
 const convoke_library* compile_and_open(const std::string& name, const CompileRequest& request) {
   const TargetSpec target = find_target("host").value();
-  const BatchClass batch = batch_class(request.capacity);
-  const PlanRequest plan_request = {name,
-                                    request.capacity,
-                                    request.inference,
-                                    request.training,
-                                    [&](int64_t elems) { return update_graph(request.optimizer, elems); },
-                                    [&](const Kernel& kernel) { return lookup(kernel, batch, target); },
-                                    target.vector_lanes};
+  const PlanRequest plan_request = {
+      name,
+      request.capacity,
+      request.inference,
+      request.training,
+      [&](int64_t elems) { return update_graph(request.optimizer, elems); },
+      [&](const Kernel& kernel, int64_t samples) { return lookup(kernel, batch_class(samples), target); },
+      target.vector_lanes};
   const auto plan = make_plan(plan_request);
   const std::string plan_error = plan.ok() ? "" : plan.status().message();
   INFO(plan_error);

@@ -19,6 +19,7 @@ struct CompileRequest {
   const Graph* training = nullptr;
   OptimizerOptions optimizer;
   int64_t capacity = 4;
+  int64_t cache_bytes = 0;  // PlanRequest's
 };
 
 // Compiles for the host into a folder of its own under the build directory and opens the library. Ends the test on an
@@ -44,7 +45,8 @@ class Session {
   std::vector<std::vector<float>> forward(const Inputs& inputs);           // in training mode
   void backward(const std::vector<std::vector<float>>& output_gradients);  // behind forward()
   void update(float learning_rate, int64_t step);
-  std::vector<float> weight(int index) const;  // or, behind the parameters, state
+  void capture(convoke_program program, const char* name, std::vector<float>& to);  // outlives the session
+  std::vector<float> weight(int index) const;                                       // or, behind the parameters, state
   std::vector<float> gradient(int index) const;
 
  private:

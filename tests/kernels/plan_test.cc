@@ -47,38 +47,6 @@ Plan plan_of(const Model& model, const Lookup& lookup, int64_t capacity = kCapac
 
 std::string golden(const std::string& name) { return read_file("tests/kernels/" + name).value(); }
 
-// Float32 in every buffer, double inside kernels: a few roundings of values around one.
-void check_near(const Tensor& found, const Tensor& expected, double tolerance = 1e-5) {
-  REQUIRE(found.dims == expected.dims);
-  double most = 1, difference = 0;
-  for (size_t i = 0; i < found.data.size(); ++i) {
-    most = std::fmax(most, std::fabs(expected.data[i]));
-    const double d = std::fabs(found.data[i] - expected.data[i]);
-    difference = std::isnan(d) ? INFINITY : std::fmax(difference, d);
-  }
-  CHECK(difference <= tolerance * most);
-}
-
-void set_weights(const Plan& plan, const Environment& sources, PlanRunner& runner) {
-  for (int buffer : plan.parameters) runner.set(buffer, sources.at(plan.buffers[buffer].name));
-  for (int buffer : plan.states) runner.set(buffer, sources.at(plan.buffers[buffer].name));
-}
-
-void check_inference(const Plan& plan, const Graph& graph, int64_t batch) {
-  const Environment sources = make_sources(graph, batch), expected = interpret(graph, sources);
-  PlanRunner runner(plan, batch);
-  set_weights(plan, sources, runner);
-  runner.run(CONVOKE_PREPARE);
-  for (int buffer : plan.infer_inputs) runner.set(buffer, sources.at(plan.buffers[buffer].name));
-  runner.run(CONVOKE_INFER);
-  REQUIRE(plan.infer_outputs.size() == graph.outputs.size());
-  for (size_t o = 0; o < graph.outputs.size(); ++o) {
-    const std::string& name = graph.values[graph.outputs[o]].name;
-    INFO(name);
-    check_near(runner.get(plan.infer_outputs[o]), expected.at(name));
-  }
-}
-
 void check_arenas(const Plan& plan) {
   CHECK(plan.activation_lower_bound_bytes <= plan.arena_bytes[core::kActivations]);
   CHECK(plan.inference_activation_bytes <= plan.arena_bytes[core::kActivations]);

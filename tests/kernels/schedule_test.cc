@@ -12,6 +12,8 @@
 namespace convoke {
 namespace {
 
+constexpr int64_t kCapacity = 4;
+
 constexpr const char* kTwoConvolutions = R"(graph g
 %x = input() : f32[n,4,4,3]
 %w = parameter() : f32[6,3,1,1]
@@ -32,7 +34,7 @@ Graph read(const std::string& text) {
 }
 
 ScheduledGraph assigned(const Graph& graph, const Lookup& lookup, const LayoutMap* parameters = nullptr) {
-  Result<ScheduledGraph> scheduled = schedule(graph, lookup);
+  Result<ScheduledGraph> scheduled = schedule(graph, kCapacity, lookup);
   REQUIRE_MESSAGE(scheduled.ok(), scheduled.status().message());
   const LayoutMap wishes = preferred_parameter_layouts(*scheduled);
   const Status status = assign_layouts(*scheduled, parameters != nullptr ? *parameters : wishes, lookup);
@@ -63,11 +65,11 @@ std::string text_of(const ScheduledGraph& scheduled) {
 
 TEST_CASE("the first forward reader's wish is a parameter's layout") {
   const Graph graph = read(kTwoConvolutions);
-  const LayoutMap layouts = preferred_parameter_layouts(schedule(graph, wish_packed_weights).value());
+  const LayoutMap layouts = preferred_parameter_layouts(schedule(graph, kCapacity, wish_packed_weights).value());
   REQUIRE(layouts.size() == 3);
   CHECK(to_string(layouts.at("w")) == "(6,3,1,1)0/8.2.3.1.0%8");
   CHECK(to_string(layouts.at("fc")) == "(10,6,4,4)0/8.2.3.1.0%8");
-  CHECK(preferred_parameter_layouts(schedule(graph, wish_nothing).value()).empty());
+  CHECK(preferred_parameter_layouts(schedule(graph, kCapacity, wish_nothing).value()).empty());
 }
 
 TEST_CASE("inference: a weight stored otherwise is packed once, in prepare") {
@@ -140,12 +142,12 @@ TEST_CASE("a weight that a reader wishes transformed is stored in the same order
 %a = conv2d(%x, %w) {dilation=[1,1], groups=1, padding=[1,1,1,1], stride=[1,1]} : f32[n,4,4,6]
 output %a
 )");
-  const auto wish = [](const Kernel& kernel) -> Result<Instance> {
-    ASSIGN_OR_RETURN(Instance instance, wish_packed_weights(kernel));
+  const auto wish = [](const Kernel& kernel, int64_t samples) -> Result<Instance> {
+    ASSIGN_OR_RETURN(Instance instance, wish_packed_weights(kernel, samples));
     if (kernel.anchor != kNoAnchor) instance.layouts.inputs[1].transform = {.tile = 4};
     return instance;
   };
-  const LayoutMap stored = preferred_parameter_layouts(schedule(graph, wish).value());
+  const LayoutMap stored = preferred_parameter_layouts(schedule(graph, kCapacity, wish).value());
   CHECK(to_string(stored.at("w")) == "(6,3,3,3)0/8.2.3.1.0%8");
   CHECK(text_of(assigned(graph, wish, &stored)) ==
         "prepare w.packed0: w (6,3,3,3)0/8.2.3.1.0%8 -> w.packed0 winograd4:(6,3,3,3)0/8.2.3.1.0%8\n"
@@ -154,20 +156,20 @@ output %a
 
 TEST_CASE("a failing lookup is an error that names the kernel") {
   const Graph graph = read(kTwoConvolutions);
-  auto refuse = [](const Kernel& kernel) -> Result<Instance> {
+  auto refuse = [](const Kernel& kernel, int64_t samples) -> Result<Instance> {
     if (kernel.anchor != kNoAnchor && kernel.body.nodes[kernel.anchor].op == "linear") return not_found("no template");
-    return wish_nothing(kernel);
+    return wish_nothing(kernel, samples);
   };
-  CHECK(schedule(graph, refuse).status().message() == "kernel y: no template");
+  CHECK(schedule(graph, kCapacity, refuse).status().message() == "kernel y: no template");
 }
 
 TEST_CASE("a pack that no template takes is an error that names the copy") {
   const Graph graph = read(kTwoConvolutions);
-  auto refuse = [](const Kernel& kernel) -> Result<Instance> {
+  auto refuse = [](const Kernel& kernel, int64_t samples) -> Result<Instance> {
     if (kernel.anchor == kNoAnchor) return not_found("no template");
-    return wish_packed_weights(kernel);
+    return wish_packed_weights(kernel, samples);
   };
-  Result<ScheduledGraph> scheduled = schedule(graph, refuse);
+  Result<ScheduledGraph> scheduled = schedule(graph, kCapacity, refuse);
   REQUIRE(scheduled.ok());
   CHECK(assign_layouts(*scheduled, {}, refuse).message() == "kernel w.packed0: no template");
 }

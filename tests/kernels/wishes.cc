@@ -19,7 +19,7 @@ Layout data_gradient_layout(std::vector<int64_t> view) {
 
 }  // namespace
 
-Result<Instance> wish_nothing(const Kernel& kernel) {
+Result<Instance> wish_nothing(const Kernel& kernel, int64_t) {
   Instance instance{.template_name = "pointwise"};
   if (kernel.anchor != kNoAnchor) instance.template_name = kernel.body.nodes[kernel.anchor].op;
   instance.layouts.inputs.resize(kernel.inputs.size());
@@ -27,8 +27,8 @@ Result<Instance> wish_nothing(const Kernel& kernel) {
   return instance;
 }
 
-Result<Instance> wish_packed_weights(const Kernel& kernel) {
-  Instance instance = wish_nothing(kernel).value();
+Result<Instance> wish_packed_weights(const Kernel& kernel, int64_t samples) {
+  Instance instance = wish_nothing(kernel, samples).value();
   if (kernel.anchor == kNoAnchor) return instance;
   const Node& node = kernel.body.nodes[kernel.anchor];
   for (size_t i = 0; i < kernel.inputs.size() && node.inputs.size() > 1; ++i) {

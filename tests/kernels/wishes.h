@@ -8,9 +8,9 @@ namespace convoke {
 
 // conv2d and linear wish [co/8][ky][kx][ci][co%8], gradients with respect to data [ci/4][ky][kx][co][ci%4]; gradients
 // with respect to weights and everything else have no wish.
-Result<Instance> wish_packed_weights(const Kernel& kernel);
+Result<Instance> wish_packed_weights(const Kernel& kernel, int64_t samples);
 
 // No wishes at all.
-Result<Instance> wish_nothing(const Kernel& kernel);
+Result<Instance> wish_nothing(const Kernel& kernel, int64_t samples);
 
 }  // namespace convoke

@@ -90,7 +90,7 @@ TEST_CASE("what lookup chooses in each class of batches is lowered with constant
   const auto add = [&](const Kernel& kernel) {
     for (const std::string& name : target_names()) {
       const TargetSpec target = find_target(name).value();
-      for (const BatchClass batch : {BatchClass::kOne, BatchClass::kFew, BatchClass::kMany}) {
+      for (const BatchClass batch : {BatchClass::kOne, BatchClass::kTwo, BatchClass::kFew, BatchClass::kMany}) {
         jobs.push_back({fmt::format("{} for {}, class {}", kernel_key(kernel), name, static_cast<int>(batch)),
                         [=] { return check_lookup(kernel, batch, target); }});
       }
