@@ -76,7 +76,6 @@ core::Buffer buffer(LibraryData& data, const PlanBuffer& buffer) {
   out.name = keep(data, buffer.name);
   out.offset = static_cast<uint64_t>(buffer.offset_bytes);
   out.bytes = static_cast<uint64_t>(storage_elems(buffer.type, buffer.layout) * size_bytes(buffer.type.dtype));
-  out.samples = static_cast<int32_t>(buffer.samples);
   out.arena = buffer.arena;
   out.dtype = static_cast<uint8_t>(dtype_code(buffer.type.dtype));
   out.has_batch = buffer.type.has_batch();
@@ -86,6 +85,7 @@ core::Buffer buffer(LibraryData& data, const PlanBuffer& buffer) {
   out.view_rank = static_cast<uint8_t>(view.size());
   std::copy(view.begin(), view.end(), out.view);
   fill_axes(buffer.type, buffer.layout, out);
+  out.samples = static_cast<int32_t>(buffer.samples);
   return out;
 }
 

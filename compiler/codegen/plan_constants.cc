@@ -105,11 +105,12 @@ Constant* constant(Constants& make, const core::Buffer& buffer) {
   for (const core::StorageAxis& axis : buffer.axes) axes.push_back(constant(make, axis));
   return make.structure(
       {FIELD(core::Buffer, name, make.text(buffer.name)), FIELD(core::Buffer, offset, make.i64(buffer.offset)),
-       FIELD(core::Buffer, bytes, make.i64(buffer.bytes)), FIELD(core::Buffer, samples, make.i32(buffer.samples)),
-       FIELD(core::Buffer, arena, make.i8(buffer.arena)), FIELD(core::Buffer, dtype, make.i8(buffer.dtype)),
-       FIELD(core::Buffer, rank, make.i8(buffer.rank)), FIELD(core::Buffer, has_batch, make.i8(buffer.has_batch)),
+       FIELD(core::Buffer, bytes, make.i64(buffer.bytes)), FIELD(core::Buffer, arena, make.i8(buffer.arena)),
+       FIELD(core::Buffer, dtype, make.i8(buffer.dtype)), FIELD(core::Buffer, rank, make.i8(buffer.rank)),
+       FIELD(core::Buffer, has_batch, make.i8(buffer.has_batch)),
        FIELD(core::Buffer, view_rank, make.i8(buffer.view_rank)), FIELD(core::Buffer, view, make.array(view)),
-       FIELD(core::Buffer, axes, make.array(axes)), FIELD(core::Buffer, images, make.i8(buffer.images))},
+       FIELD(core::Buffer, axes, make.array(axes)), FIELD(core::Buffer, samples, make.i32(buffer.samples)),
+       FIELD(core::Buffer, images, make.i8(buffer.images))},
       sizeof buffer);
 }
 

@@ -42,13 +42,13 @@ struct Buffer {
   const char* name;
   uint64_t offset;  // bytes into the arena
   uint64_t bytes;   // of one sample with a batch, else of all
-  int32_t samples;  // with a batch: room for so many, the capacity or those of the band that it lives in
   uint8_t arena, dtype;
   uint8_t rank;  // storage axes; with a batch the last axis is it (extent 0 here)
   uint8_t has_batch;
   uint8_t view_rank;  // logical dims (regrouped), without the batch
   int32_t view[kMaxRank];
   StorageAxis axes[kMaxRank];  // innermost first, without the batch
+  int32_t samples;             // with a batch: room for so many, the capacity or those of the band that it lives in
   // The images of a block lie side by side, innermost, and the last axis counts blocks; 0: one image after the other.
   // Of values between kernels only, in a plan whose capacity is whole blocks.
   uint8_t images;

@@ -16,32 +16,15 @@ using namespace convoke::core;
 namespace {
 
 // OIHW [5,3,2,2] as [co/4][ky][kx][ci][co%4], and a linear weight [6,12] read as [6,3,2,2] as [o][h][w][c].
-constexpr Buffer kBlocked = {"blocked",
-                             0,
-                             8 * 12 * 4,
-                             0,
-                             kParameters,
-                             CONVOKE_F32,
-                             5,
-                             0,
-                             4,
-                             {5, 3, 2, 2},
-                             {{4, 0, 1}, {3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {2, 0, 4}}};
-constexpr Buffer kPermuted = {"permuted",
-                              0,
-                              72 * 4,
-                              0,
-                              kParameters,
-                              CONVOKE_F32,
-                              4,
-                              0,
-                              4,
-                              {6, 3, 2, 2},
-                              {{3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {6, 0, 1}}};
-constexpr Buffer kBytesImage = {
-    "u8", 0, 30, 1, kActivations, CONVOKE_U8, 4, 1, 3, {2, 5, 3}, {{3, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
-constexpr Buffer kGreyImage = {
-    "grey", 0, 10 * 4, 1, kActivations, CONVOKE_F32, 4, 1, 3, {2, 5, 1}, {{1, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
+constexpr Buffer kBlocked = {
+    "blocked", 0, 8 * 12 * 4, kParameters,  CONVOKE_F32,
+    5,         0, 4,          {5, 3, 2, 2}, {{4, 0, 1}, {3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {2, 0, 4}}};
+constexpr Buffer kPermuted = {"permuted", 0, 72 * 4, kParameters,  CONVOKE_F32,
+                              4,          0, 4,      {6, 3, 2, 2}, {{3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {6, 0, 1}}};
+constexpr Buffer kBytesImage = {"u8", 0, 30, kActivations, CONVOKE_U8,
+                                4,    1, 3,  {2, 5, 3},    {{3, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
+constexpr Buffer kGreyImage = {"grey", 0, 10 * 4, kActivations, CONVOKE_F32,
+                               4,      1, 3,      {2, 5, 1},    {{1, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
 
 // Decodes each storage index axis by axis.
 int64_t logical_of(const Buffer& buffer, int64_t storage) {

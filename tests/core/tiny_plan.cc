@@ -45,27 +45,18 @@ enum BufferId : int32_t {
 constexpr int kStoredW = 8 * kInputs;  // two blocks of four outputs
 
 constexpr Buffer activation(const char* name, uint64_t offset, int channels) {
-  return {name, offset,     static_cast<uint64_t>(channels) * 4, kCapacity, kActivations, CONVOKE_F32, 2, 1,
-          1,    {channels}, {{channels, 0, 1}, {0, 0, 0}}};
+  return {name, offset,     static_cast<uint64_t>(channels) * 4, kActivations, CONVOKE_F32, 2, 1,
+          1,    {channels}, {{channels, 0, 1}, {0, 0, 0}},       kCapacity};
 }
 constexpr Buffer scalar(const char* name, Arena arena, uint64_t offset) {
-  return {name, offset, 4, 0, arena, CONVOKE_F32, 0, 0, 0, {}, {}};
+  return {name, offset, 4, arena, CONVOKE_F32, 0, 0, 0, {}, {}};
 }
 constexpr Buffer vector_of(const char* name, Arena arena, uint64_t offset) {
-  return {name, offset, kClasses * 4, 0, arena, CONVOKE_F32, 1, 0, 1, {kClasses}, {{kClasses, 0, 1}}};
+  return {name, offset, kClasses * 4, arena, CONVOKE_F32, 1, 0, 1, {kClasses}, {{kClasses, 0, 1}}};
 }
 constexpr Buffer blocked_weight(const char* name, Arena arena) {
-  return {name,
-          0,
-          kStoredW * 4,
-          0,
-          arena,
-          CONVOKE_F32,
-          3,
-          0,
-          2,
-          {kClasses, kInputs},
-          {{4, 0, 1}, {kInputs, 1, 1}, {2, 0, 4}}};
+  return {
+      name, 0, kStoredW * 4, arena, CONVOKE_F32, 3, 0, 2, {kClasses, kInputs}, {{4, 0, 1}, {kInputs, 1, 1}, {2, 0, 4}}};
 }
 
 constexpr uint64_t kXBytes = kInputs * 4 * kCapacity, kYBytes = 256;
@@ -73,20 +64,19 @@ constexpr Buffer kBuffers[kBufferCount] = {
     {"x",
      0,
      kInputs * 4,
-     kCapacity,
      kActivations,
      CONVOKE_F32,
      4,
      1,
      3,
      {4, 4, 3},
-     {{3, 2, 1}, {4, 1, 1}, {4, 0, 1}, {0, 0, 0}}},
+     {{3, 2, 1}, {4, 1, 1}, {4, 0, 1}, {0, 0, 0}},
+     kCapacity},
     blocked_weight("fc.weight", kParameters),
     vector_of("fc.bias", kParameters, kStoredW * 4),
     {"fc.weight.packed",
      0,
      kInputs* kClasses * 4,
-     0,
      kPrepared,
      CONVOKE_F32,
      2,
@@ -95,7 +85,7 @@ constexpr Buffer kBuffers[kBufferCount] = {
      {kClasses, kInputs},
      {{kInputs, 1, 1}, {kClasses, 0, 1}}},
     activation("fc", kXBytes, kClasses),
-    {"labels", kXBytes + kYBytes, 4, kCapacity, kActivations, CONVOKE_I32, 1, 1, 0, {}, {{0, 0, 0}}},
+    {"labels", kXBytes + kYBytes, 4, kActivations, CONVOKE_I32, 1, 1, 0, {}, {{0, 0, 0}}, kCapacity},
     scalar("loss", kActivations, kXBytes + kYBytes + 64),
     scalar("accuracy", kActivations, kXBytes + kYBytes + 128),
     activation("fc.grad", kXBytes + kYBytes + 192, kClasses),

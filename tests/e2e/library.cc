@@ -48,7 +48,8 @@ const convoke_library* compile_and_open(const std::string& name, const CompileRe
       request.training,
       [&](int64_t elems) { return update_graph(request.optimizer, elems); },
       [&](const Kernel& kernel, int64_t samples) { return lookup(kernel, batch_class(samples), target); },
-      target.vector_lanes};
+      target.vector_lanes,
+      request.cache_bytes};
   const auto plan = make_plan(plan_request);
   const std::string plan_error = plan.ok() ? "" : plan.status().message();
   INFO(plan_error);
@@ -108,6 +109,11 @@ Session::Session(const convoke_library* library, const Environment& sources, int
 Session::~Session() {
   library_->context_destroy(context_);
   library_->weights_destroy(weights_);
+}
+
+void Session::capture(convoke_program program, const char* name, std::vector<float>& to) {
+  convoke_error error = {};
+  require_ok(library_->capture(context_, program, name, to.data(), static_cast<int64_t>(to.size()), &error), error);
 }
 
 template <typename Call>

@@ -45,7 +45,7 @@ class Session {
   std::vector<std::vector<float>> forward(const Inputs& inputs);           // in training mode
   void backward(const std::vector<std::vector<float>>& output_gradients);  // behind forward()
   void update(float learning_rate, int64_t step);
-  void capture(convoke_program program, const char* name, std::vector<float>& to);  // outlives the session
+  void capture(convoke_program program, const char* name, std::vector<float>& to);  // `to` outlives the session
   std::vector<float> weight(int index) const;                                       // or, behind the parameters, state
   std::vector<float> gradient(int index) const;
 

@@ -5,6 +5,7 @@
 
 #include "compiler/ir/text.h"
 #include "compiler/kernels/make_plan.h"
+#include "compiler/ops/op.h"
 #include "tests/kernels/run_plan.h"
 #include "tests/kernels/wishes.h"
 
