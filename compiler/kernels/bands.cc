@@ -52,6 +52,7 @@ class BandChooser {
     for (int i = first_; i < end_; ++i) {
       int64_t weights = 0;
       for (int j = i + 1; j <= end_; ++j) {
+        if (j > i + 1 && (has_blocks(i) || has_blocks(j - 1))) break;
         weights += weight_bytes_[j - 1 - first_];
         const int64_t live = live_bytes(i, j);
         if (j > i + 1 && live > cache_bytes_) break;
@@ -81,6 +82,9 @@ class BandChooser {
     }
     return sizes;
   }
+
+  // Of images: a sample of theirs has no place of its own.
+  bool has_blocks(int call) const { return image_block(scheduled_.calls[call].kernel) > 0; }
 
   int64_t weight_bytes(const ScheduledCall& call) const {
     int64_t bytes = 0;

@@ -62,7 +62,7 @@ class Regions {
     const auto leaves_graph = [&](ValueId value) { return std::ranges::count(graph_.outputs, value) > 0; };
     return !images_of(call).empty() && std::ranges::all_of(call.inputs, fits) &&
            std::ranges::all_of(call.outputs, fits) && std::ranges::none_of(call.outputs, leaves_graph) &&
-           lookup(in_image_blocks(call.kernel, images_)).ok();
+           lookup(in_image_blocks(call.kernel, images_), images_).ok();
   }
 
   // One region of those that `touching` calls are in.

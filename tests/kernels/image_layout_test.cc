@@ -34,15 +34,15 @@ output %y
 }
 
 // Knows convolutions in blocks of images, and what lies plain.
-Result<Instance> know_convolutions(const Kernel& kernel) {
+Result<Instance> know_convolutions(const Kernel& kernel, int64_t samples) {
   const bool is_linear = kernel.anchor != kNoAnchor && kernel.body.nodes[kernel.anchor].op == "linear";
   if (is_linear && image_block(kernel) > 0) return not_found("no template");
-  return wish_nothing(kernel);
+  return wish_nothing(kernel, samples);
 }
 
 // "a: x.packed0* v -> a*": a star is a block's.
 std::string text_of(const Graph& graph, const Lookup& lookup) {
-  ScheduledGraph scheduled = schedule(graph, lookup, {}, kImages).value();
+  ScheduledGraph scheduled = schedule(graph, kImages, lookup, {}, kImages).value();
   REQUIRE(assign_layouts(scheduled, {}, lookup).ok());
   std::string text;
   const auto add = [&](const std::vector<OperandId>& operands, const std::vector<Layout>& layouts) {
@@ -86,9 +86,9 @@ TEST_CASE("nothing where channels fill the vectors: an input of one channel is n
 }
 
 TEST_CASE("nothing where no template knows blocks") {
-  const auto know_nothing = [](const Kernel& kernel) -> Result<Instance> {
+  const auto know_nothing = [](const Kernel& kernel, int64_t samples) -> Result<Instance> {
     if (image_block(kernel) > 0) return not_found("no template");
-    return wish_nothing(kernel);
+    return wish_nothing(kernel, samples);
   };
   CHECK(text_of(network(4, 6, 16), know_nothing) == kPlain);
 }

@@ -95,7 +95,7 @@ Tensor PlanRunner::get(int id) const {
       decode<uint8_t>(bytes, storage);
       break;
   }
-  FromStorage result = from_storage(buffer.type, buffer.layout, storage, batch_);
+  FromStorage result = from_storage(buffer.type, buffer.layout, storage, count_);
   CHECK(result.padding_is_zero);
   return std::move(result.logical);
 }
