@@ -18,6 +18,7 @@ using Halide::Expr, Halide::Func, Halide::RDom, Halide::Var;
 constexpr int kMaxUnrolledColumns = 32;  // of the kernel
 constexpr int kMinGroupLanes = 4;
 constexpr int kRows = 8;  // of a task, at most
+constexpr int kEnoughTasks = 16;
 
 Blocks blocks_of(const TappedConv2d& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
 
@@ -30,6 +31,8 @@ int lanes_of(const TappedConv2d& problem, const TargetSpec& target) {
 int block_of(const TappedConv2d& problem, const Knobs& knobs, const TargetSpec& target) {
   return lanes_of(problem, target) * static_cast<int>(knobs.at("vectors"));
 }
+
+int count_blocks(const TappedConv2d& problem, int block) { return ceil_div(problem.made * problem.groups, block); }
 
 bool applies(const Kernel& kernel, const TargetSpec& target) {
   const auto problem = as_tapped(kernel);
@@ -50,7 +53,8 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   const auto is_block = [&](int64_t vectors) {
     return blocks_of(problem) == Blocks::kPadded || problem.made % (vectors * lanes) == 0;
   };
-  return {{"pixels", choose({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20, 24, 28}, is_tile)},
+  return {{"blocks", divisors(count_blocks(problem, lanes), 64)},
+          {"pixels", choose({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20, 24, 28}, is_tile)},
           {"rows", divisors(problem.y.out, 28)},
           {"unroll", divisors(problem.summed, 8)},
           {"vectors", choose({1, 2, 3, 4}, is_block)}};
@@ -67,19 +71,38 @@ int64_t max_pixels(const TappedConv2d& problem, const TargetSpec& target) {
   return std::max(kHidingAccumulators, (target.vector_registers - problem.x.kernel + 1) / 2);
 }
 
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+// A 1×1 convolution that makes more channels than it sums goes row by row: a row's whole pixels are written one after
+// the other, and its source stays in L1 for all blocks of channels. Where tasks are few, each has fewer blocks.
+int blocks_of_task(const TappedConv2d& problem, int block, int rows, int samples) {
+  const int blocks = count_blocks(problem, block);
+  if (problem.x.kernel > 1 || problem.y.kernel > 1 || problem.groups > 1 || problem.made < problem.summed) return 1;
+  const int tasks_of_block = samples * ceil_div(problem.y.out, rows);
+  return static_cast<int>(largest_divisor(blocks, std::max(1, blocks * tasks_of_block / kEnoughTasks)));
+}
+
+Knobs knobs_for(const Kernel& kernel, int samples, const TargetSpec& target) {
   const TappedConv2d problem = *as_tapped(kernel);
+  const int lanes = lanes_of(problem, target), rows = static_cast<int>(largest_divisor(problem.y.out, kRows));
   const Tile tile = best_tile({.channels = problem.made,
-                               .lanes = lanes_of(problem, target),
+                               .lanes = lanes,
                                .blocks = blocks_of(problem),
                                .pixels = problem.x.outputs_per_phase(),
                                .max_pixels = max_pixels(problem, target),
                                .other_registers = 1},  // a pixel that may lie on padding is built in one
                               target);
-  return {{"pixels", tile.pixels},
-          {"rows", largest_divisor(problem.y.out, kRows)},
+  return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, samples)},
+          {"pixels", tile.pixels},
+          {"rows", rows},
           {"unroll", 1},
           {"vectors", tile.vectors}};
+}
+
+Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+  return knobs_for(kernel, typical_samples(BatchClass::kMany), target);
+}
+
+std::optional<Knobs> choose_for_batch(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return knobs_for(kernel, typical_samples(batch), target);
 }
 
 int registers(const Knobs& knobs) {
@@ -152,15 +175,18 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
   Func& out = outputs[0];
   const std::vector<Var> at = out.args();
-  Var co("co"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), task("task");
+  const int blocks =
+      static_cast<int>(largest_divisor(count_blocks(problem, block), static_cast<int>(knobs.at("blocks"))));
+  Var co("co"), cb("cb"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), task("task");
   out.bound(at[0], 0, problem.made * problem.groups).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
   // Where the last block has fewer vectors, whole vectors are left out: masked stores would cost more.
   out.split(at[0], v, ci, lanes, tail_of(problem.made, lanes))
       .split(v, co, v, block / lanes, tail_of(ceil_div(problem.made, lanes), block / lanes))
+      .split(co, co, cb, blocks)
       .split(at[1], xo, phase, phases, tail_of(problem.x.out, phases))
       .split(xo, xo, xi, pixels, tail_of(width, pixels))
       .split(at[2], yo, yi, rows, tail_of(problem.y.out, rows))
-      .reorder(ci, v, xi, phase, xo, yi, yo, co, at[3])
+      .reorder(ci, v, xi, phase, xo, cb, yi, yo, co, at[3])
       .vectorize(ci)
       .unroll(v)
       .unroll(xi)
@@ -198,6 +224,7 @@ const ScheduleTemplate templates::conv2d_direct = {.name = "conv2d_direct",
                                                    .defaults = defaults,
                                                    .layouts = layouts,
                                                    .build = build,
-                                                   .registers = registers};
+                                                   .registers = registers,
+                                                   .choose = choose_for_batch};
 
 }  // namespace convoke
