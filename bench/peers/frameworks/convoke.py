@@ -37,7 +37,7 @@ class Session:
         self.model = self.library.model.contents
         self.weights, self.context = ctypes.c_void_p(), ctypes.c_void_p()
         self.call(self.library.weights_create, ctypes.byref(self.weights))
-        self.map_weights(weights)
+        self.load_weights(weights, training)
         options = ContextOptions(training=training, threads=cell.threads, input_layout=NHWC)
         self.call(self.library.context_create, self.weights, ctypes.byref(options), ctypes.byref(self.context))
 
@@ -49,15 +49,18 @@ class Session:
         """Parameters, then running statistics."""
         return self.model.parameters[:self.model.parameter_count] + self.model.states[:self.model.state_count]
 
-    def map_weights(self, path):
+    def load_weights(self, path, training):
+        """To infer they stay in the file; to train they are copied, and the file is not mapped any longer."""
         with open(path, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         header_bytes = int.from_bytes(mapped[:8], "little")
         header = json.loads(mapped[8:8 + header_bytes])
-        self.file = np.frombuffer(mapped, np.uint8)  # keeps it mapped
+        data = np.frombuffer(mapped, np.uint8)
+        load = self.library.weights_set if training else self.library.weights_map
         for i, tensor in enumerate(self.tensors()):
             at = 8 + header_bytes + header[tensor.name.decode()]["data_offsets"][0]
-            self.call(self.library.weights_map, self.weights, i, self.file.ctypes.data + at, tensor.elems)
+            self.call(load, self.weights, i, data.ctypes.data + at, tensor.elems)
+        self.file = None if training else data  # keeps it mapped
 
 
 def pointers(*arrays):
