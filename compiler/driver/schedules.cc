@@ -129,7 +129,7 @@ Result<ExitCode> merge_files(const Arguments& arguments) {
 // The error against the reference; a Status when it is too large, or the schedule does not run.
 Result<double> check(const TunedSchedule& schedule, const TuneOptions& options) {
   const Kernel kernel = parse_kernel(schedule.kernel).value();
-  if (!is_valid(kernel, options.target, schedule.template_name, schedule.knobs)) {
+  if (!is_valid(kernel, schedule.batch, options.target, schedule.template_name, schedule.knobs)) {
     return invalid_argument("there is no such schedule any more");
   }
   const Instance instance = make_instance(kernel, options.target, schedule.template_name, schedule.knobs);

@@ -17,10 +17,10 @@ constexpr double kFarthest = 2;
 struct Match {
   const TunedSchedule* schedule;
   Origin origin;
-  bool same_kernel, same_cpu;
+  bool same_cpu;
   double distance;  // |log| of the kernels' ratio of work
 
-  auto rank() const { return std::tuple(origin, !same_kernel, !same_cpu, distance); }
+  auto rank() const { return std::tuple(origin, !same_cpu, distance); }
 };
 
 double distance(const Kernel& kernel, const std::string& key) {
@@ -38,15 +38,11 @@ std::vector<Match> matches(const Kernel& kernel, BatchClass batch, const LookupO
   const std::string key = tuning_key(kernel), family = kernel_family(key);
   std::vector<Match> found;
   for (const TunedSchedule& schedule : options.tuned->schedules) {
-    Match match{&schedule, Origin::kNear, schedule.kernel == key, schedule.cpu == options.cpu, 0};
-    if (!match.same_kernel) {
-      if (schedule.batch != batch || kernel_family(schedule.kernel) != family) continue;
-      match.distance = distance(kernel, schedule.kernel);
-      if (match.distance > std::log(kFarthest)) continue;
-    } else if (schedule.batch == batch) {
-      match.origin = Origin::kExact;
-    }
-    found.push_back(match);
+    if (schedule.batch != batch || kernel_family(schedule.kernel) != family) continue;
+    const double away = distance(kernel, schedule.kernel);
+    if (away > std::log(kFarthest)) continue;
+    const Origin origin = schedule.kernel == key ? Origin::kExact : Origin::kNear;
+    found.push_back({&schedule, origin, schedule.cpu == options.cpu, away});
   }
   std::ranges::stable_sort(found, {}, &Match::rank);
   return found;
@@ -56,11 +52,11 @@ std::optional<Instance> find_tuned(const Kernel& kernel, BatchClass batch, const
                                    const LookupOptions& options) {
   for (const Match& match : matches(kernel, batch, options)) {
     const TunedSchedule& tuned = *match.schedule;
-    if (!is_valid(kernel, target, tuned.template_name, tuned.knobs)) continue;
+    if (!is_valid(kernel, batch, target, tuned.template_name, tuned.knobs)) continue;
     if (!is_allowed(*find_template(tuned.template_name), options)) continue;
     Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
     instance.origin = match.origin;
-    if (match.same_kernel) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
+    if (match.origin == Origin::kExact) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
     return instance;
   }
   return std::nullopt;
@@ -78,31 +74,31 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!only.empty() && schedule->name != only) continue;
     if (!takes(*schedule, kernel, target) || !is_allowed(*schedule, options)) continue;
-    std::optional<Knobs> knobs = schedule->defaults(kernel, target);
-    if (schedule->choose != nullptr && only.empty()) knobs = schedule->choose(kernel, batch, target);
-    if (knobs) return make_instance(kernel, target, std::string(schedule->name), *knobs);
+    if (only.empty() && schedule->pays != nullptr && !schedule->pays(kernel, batch, target)) continue;
+    return make_instance(kernel, target, std::string(schedule->name), schedule->defaults(kernel, batch, target));
   }
   return invalid_argument("no schedule template" + (only.empty() ? "" : " \"" + only + "\"") + " applies to " +
                           kernel_key(kernel));
 }
 
-std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target) {
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   std::vector<TemplateChoice> choices;
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!takes(*schedule, kernel, target)) continue;
     const auto fits = [schedule, most = target.vector_registers](const Knobs& knobs) {
       return schedule->registers == nullptr || schedule->registers(knobs) <= most;
     };
-    choices.push_back(
-        {std::string(schedule->name), schedule->knobs(kernel, target), schedule->defaults(kernel, target), fits});
+    choices.push_back({std::string(schedule->name), schedule->knobs(kernel, target),
+                       schedule->defaults(kernel, batch, target), fits});
   }
   return choices;
 }
 
-bool is_valid(const Kernel& kernel, const TargetSpec& target, const std::string& template_name, const Knobs& knobs) {
+bool is_valid(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& template_name,
+              const Knobs& knobs) {
   const ScheduleTemplate* schedule = find_template(template_name);
   if (schedule == nullptr || !takes(*schedule, kernel, target)) return false;
-  const Knobs defaults = schedule->defaults(kernel, target);
+  const Knobs defaults = schedule->defaults(kernel, batch, target);
   const KnobRanges ranges = schedule->knobs(kernel, target);
   if (knobs.size() != defaults.size()) return false;
   return std::ranges::all_of(defaults, [&](const auto& knob) {

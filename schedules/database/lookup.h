@@ -20,8 +20,8 @@ struct LookupOptions {
 
 // In this order, the first that is valid here; of several, those of `cpu` come first:
 //   exact    a tuned schedule of this kernel and batch class, on whatever CPU
-//   near     one of this kernel and another batch class; else of this batch class and a kernel of the same family,
-//            which differs in height and width alone and has at most twice the work or half of it: the nearest first
+//   near     one of this batch class and a kernel of the same family, which differs in height and width alone and has
+//            at most twice the work or half of it: the nearest first
 //   default  the first template of the list that applies and pays, with its defaults for the batch class
 // A kernel that has layouts before it is looked up only copies between them: what is tuned is of kernels without.
 Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
@@ -34,10 +34,12 @@ struct TemplateChoice {
   Knobs defaults;
   std::function<bool(const Knobs&)> fits;  // the registers that there are
 };
-std::vector<TemplateChoice> template_choices(const Kernel& kernel, const TargetSpec& target);  // in the list's order
+// In the list's order.
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target);
 
 // Valid: the template exists and applies, and each of its knobs has a value of its range, or its default.
-bool is_valid(const Kernel& kernel, const TargetSpec& target, const std::string& template_name, const Knobs& knobs);
+bool is_valid(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& template_name,
+              const Knobs& knobs);
 
 // Of a valid choice, with the layouts that it wishes for.
 Instance make_instance(const Kernel& kernel, const TargetSpec& target, const std::string& template_name,

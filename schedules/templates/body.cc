@@ -292,7 +292,7 @@ PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs&, const TargetS
 
 KnobRanges no_knob_ranges(const Kernel&, const TargetSpec&) { return {}; }
 
-Knobs no_knobs(const Kernel&, const TargetSpec&) { return {}; }
+Knobs no_knobs(const Kernel&, BatchClass, const TargetSpec&) { return {}; }
 
 PreferredLayouts packed_weight_outputs(const Kernel& kernel, int64_t block) {
   PreferredLayouts layouts{std::vector<Layout>(kernel.inputs.size()), {}};

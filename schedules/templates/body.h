@@ -58,7 +58,7 @@ std::vector<Halide::Expr> regroup(const std::vector<int64_t>& from, const std::v
 // For templates without wishes: plain layouts, no knobs.
 PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target);
 KnobRanges no_knob_ranges(const Kernel& kernel, const TargetSpec& target);
-Knobs no_knobs(const Kernel& kernel, const TargetSpec& target);
+Knobs no_knobs(const Kernel& kernel, BatchClass batch, const TargetSpec& target);
 
 // For weight gradients: outputs OIHW, packed in blocks of output channels (packed_weights), inputs plain.
 PreferredLayouts packed_weight_outputs(const Kernel& kernel, int64_t block);

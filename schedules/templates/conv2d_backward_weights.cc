@@ -151,7 +151,7 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   return ranges;
 }
 
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
   const WeightGradient problem = *as_weight_gradient(kernel);
   const Split split = split_of(problem, target);
   const Tile tile = tile_of(problem, split.channels, target);

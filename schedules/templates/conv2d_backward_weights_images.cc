@@ -34,7 +34,7 @@ int64_t channels_for(int64_t channels, int64_t wanted) {
 }
 
 // Input channels first: the sums of few output channels stay in the L1 cache.
-Knobs defaults(const Kernel& kernel, const TargetSpec&) {
+Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec&) {
   const WeightGradient problem = *as_weight_gradient(kernel);
   const int taps = problem.x.kernel;
   const int64_t inputs = channels_for(problem.in_c, ceil_div(kHidingAccumulators, taps));

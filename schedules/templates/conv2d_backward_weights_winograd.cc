@@ -97,13 +97,12 @@ Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target)
   return best;
 }
 
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
-  return best_of_tiles(kernel, typical_samples(BatchClass::kMany), target).knobs;
+Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return best_of_tiles(kernel, typical_samples(batch), target).knobs;
 }
 
-std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  Choice choice = best_of_tiles(kernel, typical_samples(batch), target);
-  return choice.pays ? std::optional(std::move(choice.knobs)) : std::nullopt;
+bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return best_of_tiles(kernel, typical_samples(batch), target).pays;
 }
 
 // Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
@@ -172,6 +171,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 }  // namespace
 
 const ScheduleTemplate templates::conv2d_backward_weights_winograd = {
-    "conv2d_backward_weights_winograd", applies, knobs, defaults, layouts, build, nullptr, choose, relative_error};
+    "conv2d_backward_weights_winograd", applies, knobs, defaults, layouts, build, nullptr, pays, relative_error};
 
 }  // namespace convoke

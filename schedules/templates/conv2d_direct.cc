@@ -80,7 +80,7 @@ int blocks_of_task(const TappedConv2d& problem, int block, int rows, int samples
   return static_cast<int>(largest_divisor(blocks, std::max(1, blocks * tasks_of_block / kEnoughTasks)));
 }
 
-Knobs knobs_for(const Kernel& kernel, int samples, const TargetSpec& target) {
+Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   const TappedConv2d problem = *as_tapped(kernel);
   const int lanes = lanes_of(problem, target), rows = static_cast<int>(largest_divisor(problem.y.out, kRows));
   const Tile tile = best_tile({.channels = problem.made,
@@ -90,19 +90,11 @@ Knobs knobs_for(const Kernel& kernel, int samples, const TargetSpec& target) {
                                .max_pixels = max_pixels(problem, target),
                                .other_registers = 1},  // a pixel that may lie on padding is built in one
                               target);
-  return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, samples)},
+  return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, typical_samples(batch))},
           {"pixels", tile.pixels},
           {"rows", rows},
           {"unroll", 1},
           {"vectors", tile.vectors}};
-}
-
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
-  return knobs_for(kernel, typical_samples(BatchClass::kMany), target);
-}
-
-std::optional<Knobs> choose_for_batch(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  return knobs_for(kernel, typical_samples(batch), target);
 }
 
 int registers(const Knobs& knobs) {
@@ -224,7 +216,6 @@ const ScheduleTemplate templates::conv2d_direct = {.name = "conv2d_direct",
                                                    .defaults = defaults,
                                                    .layouts = layouts,
                                                    .build = build,
-                                                   .registers = registers,
-                                                   .choose = choose_for_batch};
+                                                   .registers = registers};
 
 }  // namespace convoke

@@ -37,7 +37,7 @@ int registers(const Knobs& knobs) {
 
 // Neighbouring pixels share what their taps load, and in a whole row all taps on padding are known. So a tile is a
 // short row or some pixels of a long one, and as many channels as stay in registers.
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
   const TappedConv2d problem = *as_tapped(kernel);
   const int width = problem.x.out;
   Knobs tile = {{"channels", 1},

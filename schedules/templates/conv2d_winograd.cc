@@ -24,14 +24,12 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   return winograd_knobs(*winograd_problem(kernel), target);
 }
 
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
-  return cheapest_winograd_knobs(*winograd_problem(kernel), BatchClass::kMany, target);
+Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return cheapest_winograd_knobs(*winograd_problem(kernel), batch, target);
 }
 
-std::optional<Knobs> choose(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  const WinogradProblem problem = *winograd_problem(kernel);
-  const Knobs knobs = cheapest_winograd_knobs(problem, batch, target);
-  return winograd_pays(problem, knobs, batch, target) ? std::optional(knobs) : std::nullopt;
+bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return winograd_pays(*winograd_problem(kernel), defaults(kernel, batch, target), batch, target);
 }
 
 int registers(const Knobs& knobs) {
@@ -256,6 +254,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 }  // namespace
 
 const ScheduleTemplate templates::conv2d_winograd = {
-    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, choose, relative_error};
+    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, pays, relative_error};
 
 }  // namespace convoke

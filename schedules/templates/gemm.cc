@@ -110,7 +110,7 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   return anchor.direction->knobs(anchor.linear, target);
 }
 
-Knobs defaults(const Kernel& kernel, const TargetSpec& target) {
+Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
   const Anchor anchor = *anchor_of(kernel);
   return anchor.direction->defaults(anchor.linear, target);
 }

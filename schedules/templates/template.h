@@ -26,7 +26,7 @@ struct ScheduleTemplate {
   std::string_view name;
   bool (*applies)(const Kernel&, const TargetSpec&);
   KnobRanges (*knobs)(const Kernel&, const TargetSpec&);
-  Knobs (*defaults)(const Kernel&, const TargetSpec&);
+  Knobs (*defaults)(const Kernel&, BatchClass, const TargetSpec&);  // where nothing is tuned
   // Of the parameters it reads or writes, as it would like them; others stay plain. Same shape as kernel's layouts.
   PreferredLayouts (*layouts)(const Kernel&, const Knobs&, const TargetSpec&);
   // `kernel` has its final layouts here.
@@ -34,9 +34,8 @@ struct ScheduleTemplate {
   // Registers that the inner loop of these knobs keeps. The tuner tries nothing that needs more than there are. Null:
   // no knobs need too many.
   int (*registers)(const Knobs&) = nullptr;
-  // The knobs for a batch class where nothing is tuned; nothing where a template behind this one is faster. Null: the
-  // defaults for all.
-  std::optional<Knobs> (*choose)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
+  // Whether its defaults are faster than those of the templates behind this one. Null: they are.
+  bool (*pays)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
   // How many times the rounding error of the op's own sums its results may have. Null: these are its sums; with
   // --strict only such templates are used.
   double (*relative_error)(const Kernel&, const Knobs&) = nullptr;

@@ -31,7 +31,7 @@ double quantile(const std::vector<Turn>& turns, double Turn::* field, double q) 
   return values[static_cast<size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
-constexpr size_t kFewestTurns = 5, kMostTurns = 400;
+constexpr size_t kFewestTurns = 3, kMostTurns = 400;
 
 // Those between loops at nearly the best rate, if they are enough.
 std::vector<Turn> quiet(const std::vector<Turn>& turns, double best_gflops) {
@@ -42,10 +42,11 @@ std::vector<Turn> quiet(const std::vector<Turn>& turns, double best_gflops) {
   return kept.size() >= kFewestTurns ? kept : turns;
 }
 
-// Slower by more than noise would explain: half as fast again after two turns, by a tenth after the fewest that count.
+// Slower by more than noise would explain: by half after one turn, by a fifth after two, by a tenth after the fewest
+// that count.
 bool is_lost(const std::vector<Turn>& turns) {
   const double ratio = quantile(turns, &Turn::ns, 0) / quantile(turns, &Turn::base_ns, 0);
-  return (turns.size() >= 2 && ratio > 1.5) || (turns.size() >= kFewestTurns && ratio > 1.1);
+  return ratio > (turns.size() == 1 ? 1.5 : turns.size() < kFewestTurns ? 1.2 : 1.1);
 }
 
 Result<Turn> take_turn(Session& base, Session& candidate, bool base_first) {

@@ -10,6 +10,7 @@ namespace {
 constexpr double kNear = 1.3;  // a template is given up when its best point is so much slower than the best of all
 constexpr double kProgress = 0.995;  // of the time: less is noise
 constexpr int kSteps = 2;
+constexpr size_t kWave = 8;  // so that what is found is followed soon
 
 class Climb {
  public:
@@ -38,7 +39,7 @@ class Climb {
   };
 
   void add(const Candidate& candidate, std::vector<Candidate>& wave) {
-    if (seen_.insert(candidate).second) wave.push_back(candidate);
+    if (wave.size() < kWave && seen_.insert(candidate).second) wave.push_back(candidate);
   }
 
   std::vector<Candidate> first_wave() {
@@ -49,27 +50,33 @@ class Climb {
   }
 
   std::vector<Candidate> next_wave() {
-    std::vector<Candidate> wave;
+    std::vector<const TemplateChoice*> near;
+    const auto time = [this](const TemplateChoice* choice) { return points_.at(choice->name).ns; };
     for (const TemplateChoice& choice : request_.choices) {
-      const auto point = points_.find(choice.name);
-      if (point == points_.end() || point->second.ns > kNear * result_.best_ns) continue;
-      for (const auto& [knob, range] : choice.ranges) add_neighbours(point->second.candidate, knob, choice, wave);
+      if (points_.contains(choice.name) && time(&choice) <= kNear * result_.best_ns) near.push_back(&choice);
+    }
+    std::ranges::stable_sort(near, {}, time);
+    std::vector<Candidate> wave;
+    for (int step = 1; step <= kSteps; ++step) {
+      for (const TemplateChoice* choice : near) add_neighbours(*choice, step, wave);
     }
     return wave;
   }
 
-  void add_neighbours(const Candidate& from, const std::string& knob, const TemplateChoice& choice,
-                      std::vector<Candidate>& wave) {
-    const std::vector<int64_t>& range = choice.ranges.find(knob)->second;
-    const int64_t value = from.knobs.find(knob)->second;
-    const auto above = std::ranges::upper_bound(range, value), below = std::ranges::lower_bound(range, value);
-    const auto move_to = [&](int64_t to) {
-      Candidate moved = from;
-      moved.knobs[knob] = to;
-      if (choice.fits(moved.knobs)) add(moved, wave);
-    };
-    for (auto at = above; at != range.end() && at - above < kSteps; ++at) move_to(*at);
-    for (auto at = below; at != range.begin() && below - at < kSteps;) move_to(*--at);
+  // `step` values up or down along each knob.
+  void add_neighbours(const TemplateChoice& choice, int step, std::vector<Candidate>& wave) {
+    const Candidate& from = points_.at(choice.name).candidate;
+    for (const auto& [knob, range] : choice.ranges) {
+      const int64_t value = from.knobs.find(knob)->second;
+      const auto move_to = [&](int64_t to) {
+        Candidate moved = from;
+        moved.knobs[knob] = to;
+        if (choice.fits(moved.knobs)) add(moved, wave);
+      };
+      const auto above = std::ranges::upper_bound(range, value), below = std::ranges::lower_bound(range, value);
+      if (range.end() - above >= step) move_to(above[step - 1]);
+      if (below - range.begin() >= step) move_to(below[-step]);
+    }
   }
 
   void note(const Candidate& candidate, std::optional<double> ns) {

@@ -82,7 +82,7 @@ Result<std::vector<float>> Trials::oracle() {
   if (flops(kernel, n) <= kReferenceFlops) {
     return in_child(kSeconds, [&]() -> Result<std::vector<float>> { return reference_outputs(kernel, n); });
   }
-  const TemplateChoice plain = template_choices(kernel, options_.target).back();
+  const TemplateChoice plain = template_choices(kernel, batch_class(n), options_.target).back();
   const Candidate candidate{plain.name, plain.defaults};
   compile({candidate});
   return in_child(kSeconds, [&]() -> Result<std::vector<float>> {

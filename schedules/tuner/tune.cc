@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kWaveSeconds = 0.08;  // of measuring a candidate
-constexpr double kFinalSeconds = 0.4;  // of measuring a winner beside the defaults
+constexpr double kFinalSeconds = 1;    // of measuring a winner beside the defaults
 constexpr double kWorthWhile = 0.99;   // of the defaults' time: what wins less may be noise
 constexpr double kFewestSeconds = 5;   // for a kernel
 
@@ -65,7 +65,7 @@ class KernelTuner {
   KernelTuner(const TuneKernel& kernel, const TuneOptions& options, const std::string& folder)
       : kernel_(kernel),
         options_(options),
-        choices_(template_choices(without_layouts(kernel.planned.kernel), options.target)),
+        choices_(template_choices(without_layouts(kernel.planned.kernel), batch_class(kernel.n), options.target)),
         default_(default_candidate(kernel, options.target)),
         trials_(kernel, options, folder) {}
 
@@ -75,7 +75,8 @@ class KernelTuner {
   SearchResult search(double default_ns, const std::function<bool(double gain)>& goes_on) {
     SearchRequest request{.choices = choices_, .best = default_, .best_ns = default_ns};
     const Candidate planned = candidate_of(kernel_.planned.instance);
-    if (is_valid(without_layouts(kernel_.planned.kernel), options_.target, planned.template_name, planned.knobs)) {
+    if (is_valid(without_layouts(kernel_.planned.kernel), batch_class(kernel_.n), options_.target,
+                 planned.template_name, planned.knobs)) {
       request.starts = {planned};
     }
     double best_ns = default_ns;

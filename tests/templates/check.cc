@@ -113,7 +113,8 @@ std::vector<Kernel> make_kernels(const Case& test_case, const ScheduleTemplate& 
     }
   }
   for (Kernel& kernel : kernels) {
-    const PreferredLayouts layouts = schedule.layouts(kernel, schedule.defaults(kernel, target), target);
+    const PreferredLayouts layouts =
+        schedule.layouts(kernel, schedule.defaults(kernel, BatchClass::kMany, target), target);
     wish(kernel.input_layouts, layouts.inputs);
     wish(kernel.output_layouts, layouts.outputs);
   }
@@ -122,7 +123,7 @@ std::vector<Kernel> make_kernels(const Case& test_case, const ScheduleTemplate& 
 
 std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTemplate& schedule,
                          const TargetSpec& target, Flags flags) {
-  const Knobs knobs = schedule.defaults(kernel, target);
+  const Knobs knobs = schedule.defaults(kernel, BatchClass::kMany, target);
   Result<BuiltKernel> built = schedule.build(kernel, knobs, target);
   if (!built.ok()) return built.status().message();
   std::string halide_target = target.halide_target;
@@ -167,7 +168,8 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
 
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {
   for (const Kernel& kernel : make_kernels(test_case, schedule, target)) {
-    const Result<Halide::Module> module = lower_release(kernel, schedule, schedule.defaults(kernel, target), target);
+    const Result<Halide::Module> module =
+        lower_release(kernel, schedule, schedule.defaults(kernel, BatchClass::kMany, target), target);
     if (!module.ok()) return module.status().message();
     module->compile({{Halide::OutputFileType::object, "/dev/null"}});
   }

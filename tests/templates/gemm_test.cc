@@ -91,7 +91,7 @@ std::string first_error(const Kernel& kernel, Halide::Callable& callable, int64_
 
 std::string check(const Kernel& kernel, const TargetSpec& target, int64_t terms) {
   try {
-    const Knobs knobs = templates::gemm.defaults(kernel, target);
+    const Knobs knobs = templates::gemm.defaults(kernel, BatchClass::kMany, target);
     const BuiltKernel built = templates::gemm.build(kernel, knobs, target).value();
     Halide::Pipeline pipeline = built.pipeline;
     Halide::Callable callable = pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));

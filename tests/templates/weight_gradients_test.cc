@@ -49,7 +49,7 @@ std::string key_of(const Problem& problem) {
 std::string first_error(Kernel kernel, const ScheduleTemplate& schedule, const Layout& layout,
                         const TargetSpec& target) {
   kernel.input_layouts[2] = kernel.output_layouts[0] = layout;
-  const Knobs knobs = schedule.defaults(kernel, target);
+  const Knobs knobs = schedule.defaults(kernel, BatchClass::kMany, target);
   const double relative_error = schedule.relative_error == nullptr ? 1 : schedule.relative_error(kernel, knobs);
   BuiltKernel built = schedule.build(kernel, knobs, target).value();
   Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
@@ -91,7 +91,7 @@ void check_layouts(const Problem& problem, const ScheduleTemplate& schedule, con
   for (int64_t block : {6, 8, 16, 24, 32, 48, 64}) {
     if (block <= 2 * dims[0]) layouts.push_back(packed_weights(dims, block));
   }
-  layouts.push_back(schedule.layouts(kernel, schedule.defaults(kernel, target), target).outputs[0]);
+  layouts.push_back(schedule.layouts(kernel, schedule.defaults(kernel, BatchClass::kMany, target), target).outputs[0]);
   for (const Layout& layout : layouts) {
     INFO(schedule.name << ": " << std::string(problem.weight) << " as " << to_string(layout));
     CHECK(check(kernel, schedule, layout, target) == "");

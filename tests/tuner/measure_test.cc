@@ -53,7 +53,7 @@ TEST_CASE("verify: each template that applies, at one sample and at several") {
   const Kernel kernel = linear_kernel();
   const TemporaryDirectory scratch = TemporaryDirectory::make().value();
   TuneOptions options{.target = find_target("host").value(), .scratch_directory = scratch.path()};
-  for (const TemplateChoice& choice : template_choices(kernel, options.target)) {
+  for (const TemplateChoice& choice : template_choices(kernel, BatchClass::kMany, options.target)) {
     for (const int64_t n : {1, 9}) {
       const PlanKernel planned{kernel, make_instance(kernel, options.target, choice.name, choice.defaults)};
       const Result<double> error = verify(planned, n, options);
