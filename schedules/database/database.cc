@@ -100,13 +100,15 @@ std::string kernel_family(const std::string& key) {
   constexpr std::string_view kImage = "[n,", kInputSize = "input_size=[";
   std::string family;
   for (size_t at = 0; at < key.size();) {
-    const std::string_view rest = std::string_view(key).substr(at);
-    const size_t close = rest.find(']');
-    if (rest.starts_with(kImage) && std::ranges::count(rest.substr(0, close), ',') == 3) {
-      at = blank_numbers(key, at, at + rest.substr(0, close).rfind(','), family);
-    } else if (rest.starts_with(kInputSize)) {
-      at = blank_numbers(key, at, at + close, family);
-    } else {
+    const size_t open = std::min(key.find('[', at), key.size());
+    family.append(key, at, open - at);
+    at = open;
+    const std::string_view list = std::string_view(key).substr(open, key.find(']', open) - open);
+    if (list.starts_with(kImage) && std::ranges::count(list, ',') == 3) {
+      at = blank_numbers(key, at, at + list.rfind(','), family);
+    } else if (std::string_view(key).substr(0, std::min(open + 1, key.size())).ends_with(kInputSize)) {
+      at = blank_numbers(key, at, at + list.size(), family);
+    } else if (at < key.size()) {
       family += key[at++];
     }
   }

@@ -16,11 +16,10 @@ constexpr double kFarthest = 2;
 
 struct Match {
   const TunedSchedule* schedule;
-  Origin origin;
   bool same_cpu;
   double distance;  // |log| of the kernels' ratio of work
 
-  auto rank() const { return std::tuple(origin, !same_cpu, distance); }
+  auto rank() const { return std::tuple(!same_cpu, distance); }
 };
 
 double distance(const Kernel& kernel, const std::string& key) {
@@ -33,16 +32,19 @@ bool is_allowed(const ScheduleTemplate& schedule, const LookupOptions& options) 
   return !options.strict || schedule.relative_error == nullptr;
 }
 
-// Valid or not.
-std::vector<Match> matches(const Kernel& kernel, BatchClass batch, const LookupOptions& options) {
+// Of this origin, best first, valid or not.
+std::vector<Match> matches(const Kernel& kernel, BatchClass batch, Origin origin, const LookupOptions& options) {
   const std::string key = tuning_key(kernel), family = kernel_family(key);
   std::vector<Match> found;
   for (const TunedSchedule& schedule : options.tuned->schedules) {
-    if (schedule.batch != batch || kernel_family(schedule.kernel) != family) continue;
-    const double away = distance(kernel, schedule.kernel);
-    if (away > std::log(kFarthest)) continue;
-    const Origin origin = schedule.kernel == key ? Origin::kExact : Origin::kNear;
-    found.push_back({&schedule, origin, schedule.cpu == options.cpu, away});
+    if (schedule.batch != batch || (schedule.kernel == key) != (origin == Origin::kExact)) continue;
+    Match match{&schedule, schedule.cpu == options.cpu, 0};
+    if (origin == Origin::kNear) {
+      if (kernel_family(schedule.kernel) != family) continue;
+      match.distance = distance(kernel, schedule.kernel);
+      if (match.distance > std::log(kFarthest)) continue;
+    }
+    found.push_back(match);
   }
   std::ranges::stable_sort(found, {}, &Match::rank);
   return found;
@@ -50,14 +52,16 @@ std::vector<Match> matches(const Kernel& kernel, BatchClass batch, const LookupO
 
 std::optional<Instance> find_tuned(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
                                    const LookupOptions& options) {
-  for (const Match& match : matches(kernel, batch, options)) {
-    const TunedSchedule& tuned = *match.schedule;
-    if (!is_valid(kernel, batch, target, tuned.template_name, tuned.knobs)) continue;
-    if (!is_allowed(*find_template(tuned.template_name), options)) continue;
-    Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
-    instance.origin = match.origin;
-    if (match.origin == Origin::kExact) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
-    return instance;
+  for (const Origin origin : {Origin::kExact, Origin::kNear}) {
+    for (const Match& match : matches(kernel, batch, origin, options)) {
+      const TunedSchedule& tuned = *match.schedule;
+      if (!is_valid(kernel, batch, target, tuned.template_name, tuned.knobs)) continue;
+      if (!is_allowed(*find_template(tuned.template_name), options)) continue;
+      Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
+      instance.origin = origin;
+      if (origin == Origin::kExact) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
+      return instance;
+    }
   }
   return std::nullopt;
 }

@@ -38,9 +38,9 @@ struct SearchResult {
   int tried = 0;
 };
 
-// A wave has unseen neighbours, one or two steps along one knob within the registers, of the best point of each template
-// that comes near the best of all: the nearest of the fastest first. The search ends when there are none, or when it is
-// over.
+// A wave has unseen neighbours, one or two steps along one knob within the registers, of the best point of each
+// template that comes near the best of all: the nearest of the fastest first. The search ends when there are none, or
+// when it is over.
 SearchResult hill_climb(const SearchRequest& request);
 
 }  // namespace convoke

@@ -27,10 +27,10 @@ double bytes(const Kernel& kernel, int64_t n) {
 Trials::Trials(const TuneKernel& kernel, const TuneOptions& options, std::string folder)
     : kernel_(kernel), options_(options), folder_(std::move(folder)) {}
 
-Result<std::string> Trials::compile_one(const Candidate& candidate, int64_t n, const std::string& folder) const {
+Result<std::string> Trials::compile_one(const Candidate& candidate, const std::string& folder) const {
   PlanKernel planned{kernels_.at(candidate),
                      make_instance(kernel_.planned.kernel, options_.target, candidate.template_name, candidate.knobs)};
-  ASSIGN_OR_RETURN(const Workbench bench, make_workbench(planned, kernel_.storage, n, options_.target));
+  ASSIGN_OR_RETURN(const Workbench bench, make_workbench(planned, kernel_.storage, kernel_.n, options_.target));
   ASSIGN_OR_RETURN(
       const CompiledLibrary library,
       compile_library(bench.plan, bench.description, options_.target,
@@ -53,7 +53,7 @@ void Trials::compile(const std::vector<Candidate>& candidates) {
       static_cast<int>(missing.size()), options_.workers,
       [&](int job) {
         limit_seconds(kCompileSeconds);
-        return compile_one(missing[static_cast<size_t>(job)], kernel_.n,
+        return compile_one(missing[static_cast<size_t>(job)],
                            folder_ + "/" + std::to_string(before + static_cast<size_t>(job)));
       },
       [&](int job, const Result<std::string>& path) { libraries_.at(missing[static_cast<size_t>(job)]) = path; });
@@ -82,25 +82,25 @@ Result<std::vector<float>> Trials::oracle() {
   if (flops(kernel, n) <= kReferenceFlops) {
     return in_child(kSeconds, [&]() -> Result<std::vector<float>> { return reference_outputs(kernel, n); });
   }
-  const TemplateChoice plain = template_choices(kernel, batch_class(n), options_.target).back();
+  const TemplateChoice plain = template_choices(kernel, batch_class(kernel_.n), options_.target).back();
   const Candidate candidate{plain.name, plain.defaults};
+  return outputs(candidate, kSeconds);
+}
+
+Result<std::vector<float>> Trials::outputs(const Candidate& candidate, double seconds) {
   compile({candidate});
-  return in_child(kSeconds, [&]() -> Result<std::vector<float>> {
-    ASSIGN_OR_RETURN(const std::string library, compile_one(candidate, n, folder_ + "/oracle"));
-    return outputs_of({&kernels_.at(candidate), library, n, options_.threads});
-  });
+  RETURN_IF_ERROR(libraries_.at(candidate).status());
+  Subject fewer = subject(candidate);
+  fewer.n = std::min(kernel_.n, kVerifiedSamples);
+  return in_child(seconds, [&] { return outputs_of(fewer); });
 }
 
 Result<double> Trials::verify(const Candidate& candidate) {
   if (!oracle_) {
     ASSIGN_OR_RETURN(oracle_, oracle());
   }
-  const int64_t n = std::min(kernel_.n, kVerifiedSamples);
   constexpr double kSeconds = 60;
-  ASSIGN_OR_RETURN(const std::vector<float> found, in_child(kSeconds, [&]() -> Result<std::vector<float>> {
-                     ASSIGN_OR_RETURN(const std::string library, compile_one(candidate, n, folder_ + "/verified"));
-                     return outputs_of({&kernels_.at(candidate), library, n, options_.threads});
-                   }));
+  ASSIGN_OR_RETURN(const std::vector<float> found, outputs(candidate, kSeconds));
   return largest_difference(*oracle_, found);
 }
 

@@ -29,7 +29,8 @@ class Trials {
 
  private:
   Subject subject(const Candidate& candidate) const;
-  Result<std::string> compile_one(const Candidate& candidate, int64_t n, const std::string& folder) const;
+  Result<std::string> compile_one(const Candidate& candidate, const std::string& folder) const;
+  Result<std::vector<float>> outputs(const Candidate& candidate, double seconds);  // of the samples that are verified
   Result<std::vector<float>> oracle();
 
   const TuneKernel& kernel_;
