@@ -25,6 +25,10 @@ Graph flatten_into_linear(const Graph& graph);
 // computed in Phase::kPrepare. The convolution then has the batch_norm2d's name.
 Graph fold_batch_norm(const Graph& graph);
 
+// Training, behind autodiff: of z = relu(y), p = max_pool2d(z) the backward pass reads p alone, for relu's gradient is
+// masked where it is still the pooling's.
+Graph mask_pooled_gradients(const Graph& graph);
+
 // Training: what the backward pass reads of the forward pass and can compute again from values that it reads anyway, by
 // elementwise ops, is computed again: of y = conv(x), z = relu(batch_norm2d(y)) only y lives until then.
 Graph rematerialize(const Graph& graph);

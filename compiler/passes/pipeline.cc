@@ -33,7 +33,8 @@ constexpr Pass kTrainingForward[] = {
 };
 
 constexpr Pass kTraining[] = {
-    PASS(expand_batch_norm),  // behind autodiff, which needs the op whole
+    PASS(expand_batch_norm),      // behind autodiff, which needs the op whole
+    PASS(mask_pooled_gradients),  // before rematerialize: fewer values are read
     PASS(eliminate_common_subexpressions),
     PASS(eliminate_dead_code),  // before rematerialize: dead readers would keep values alive
     PASS(rematerialize),        // last: it repeats what the elimination of common subexpressions unites

@@ -26,6 +26,7 @@ const std::map<std::string, Pass> kPasses = {
     {"expand_batch_norm", expand_batch_norm},
     {"flatten_into_linear", flatten_into_linear},
     {"fold_batch_norm", fold_batch_norm},
+    {"mask_pooled_gradients", mask_pooled_gradients},
     {"rematerialize", rematerialize},
     {"remove_views", remove_views},
     {"simplify_adaptive_pools", simplify_adaptive_pools},
