@@ -10,6 +10,7 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+constexpr int kTurns = 30;
 
 bool overlap_in_time(const Lifetime& a, const Lifetime& b) { return a.first <= b.last && b.first <= a.last; }
 
@@ -53,6 +54,16 @@ int64_t lower_bound(const std::vector<Lifetime>& lifetimes) {
   return bound;
 }
 
+// The buffer that ends where the plan does.
+int find_highest(const MemoryPlan& plan, const std::vector<Lifetime>& lifetimes) {
+  const auto end = [&](size_t id) { return plan.offsets[id] + round_up(lifetimes[id].bytes, kAlignment); };
+  int highest = 0;
+  for (size_t id = 1; id < lifetimes.size(); ++id) {
+    if (end(id) > end(highest)) highest = static_cast<int>(id);
+  }
+  return highest;
+}
+
 }  // namespace
 
 MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
@@ -63,16 +74,22 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
       [](const Lifetime& l) { return static_cast<int64_t>(l.first - l.last); },
       [](const Lifetime& l) { return static_cast<int64_t>(l.first); },
   };
+  const int64_t bound = lower_bound(lifetimes);
   MemoryPlan best;
   for (const Score& score : scores) {
     std::vector<int> order(lifetimes.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
                      [&](int a, int b) { return score(lifetimes[a]) < score(lifetimes[b]); });
-    MemoryPlan plan = place(lifetimes, order);
-    if (best.offsets.empty() || plan.total_bytes < best.total_bytes) best = std::move(plan);
+    for (int turn = 0; turn < kTurns; ++turn) {
+      MemoryPlan plan = place(lifetimes, order);
+      if (best.offsets.empty() || plan.total_bytes < best.total_bytes) best = plan;
+      if (best.total_bytes == bound) break;
+      const auto highest = std::find(order.begin(), order.end(), find_highest(plan, lifetimes));
+      std::rotate(order.begin(), highest, highest + 1);
+    }
   }
-  best.lower_bound_bytes = lower_bound(lifetimes);
+  best.lower_bound_bytes = bound;
   return best;
 }
 

@@ -17,8 +17,9 @@ struct MemoryPlan {
   int64_t lower_bound_bytes = 0;  // the largest sum of sizes, rounded to 64, that live at one step
 };
 
-// Greedy by size, by lifetime and by start; the best of them (Pisarchyk and Lee, "Efficient Memory Management for Deep
-// Neural Net Inference", 2020).
+// Greedy by size, by lifetime and by start (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+// Inference", 2020). While that is above the lower bound, what lies highest is placed first next time (Joslin and
+// Clements, "Squeaky Wheel Optimization", 1999). The best of all.
 MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes);
 
 }  // namespace convoke

@@ -37,6 +37,15 @@ TEST_CASE("networks' usual lifetimes reach the lower bound") {
   CHECK(plan.total_bytes == plan.lower_bound_bytes);
 }
 
+// A convolution's output, pooled (maxima and their places), and the gradients of both.
+TEST_CASE("what no order by size, lifetime or start places tightly") {
+  const std::vector<Lifetime> lifetimes = {{0, 6, 64 * 19}, {0, 1, 64 * 411}, {1, 4, 64 * 103},
+                                           {1, 5, 64 * 26}, {3, 5, 64 * 103}, {5, 6, 64 * 411}};
+  const MemoryPlan plan = plan_memory(lifetimes);
+  CHECK(plan.lower_bound_bytes == 64 * 559);
+  CHECK(plan.total_bytes == plan.lower_bound_bytes);
+}
+
 TEST_CASE("random lifetimes: nothing that lives together overlaps") {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     INFO(seed);
