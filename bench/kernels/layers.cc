@@ -20,6 +20,9 @@ constexpr ConvLayer kResnet[] = {{64, 56, 64, 3, 1, 1},    {128, 28, 128, 3, 1, 
                                  {512, 28, 128, 1, 1, 0},  {128, 28, 512, 1, 1, 0},   {1024, 14, 256, 1, 1, 0},
                                  {256, 14, 1024, 1, 1, 0}, {512, 7, 2048, 1, 1, 0},   {2048, 7, 512, 1, 1, 0},
                                  {256, 56, 512, 1, 2, 0},  {1024, 14, 2048, 1, 2, 0}, {3, 224, 64, 11, 4, 2}};
+constexpr ConvLayer kVgg[] = {{64, 224, 64, 3, 1, 1},  {64, 112, 128, 3, 1, 1}, {128, 112, 128, 3, 1, 1},
+                              {128, 56, 256, 3, 1, 1}, {256, 56, 256, 3, 1, 1}, {256, 28, 512, 3, 1, 1},
+                              {512, 28, 512, 3, 1, 1}, {512, 14, 512, 3, 1, 1}};
 
 struct LinearLayer {
   int64_t h, w, c, out;  // h = 0: a vector of c features
@@ -168,6 +171,7 @@ std::vector<Work> all_work() {
   }
   for (int64_t batch : {1, 8, 16}) {
     for (const ConvLayer& layer : kResnet) add_conv(work, layer, batch);
+    for (const ConvLayer& layer : kVgg) add_conv(work, layer, batch);
   }
   for (int64_t batch : {1, 8, 64}) {
     for (const PoolLayer& layer : kPools) add_pool(work, layer, batch);
