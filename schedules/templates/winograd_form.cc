@@ -33,62 +33,82 @@ std::vector<int64_t> tiles_of(const WinogradProblem& problem) {
   return problem.kernel == 3 ? std::vector<int64_t>{2, 4} : std::vector<int64_t>{2};
 }
 
-// Of one axis: all tiles, or as many of them as share them out evenly.
+// All of `tiles`, or as many of them as share them out evenly.
+std::set<int64_t> shares(int tiles) {
+  std::set<int64_t> sizes;
+  for (int parts = 1; parts <= tiles; ++parts) sizes.insert(ceil_div(tiles, parts));
+  return sizes;
+}
+
+// Of one axis, for any tile size.
 std::vector<int64_t> block_sizes(const WinogradProblem& problem, int extent) {
   std::set<int64_t> sizes;
-  for (int64_t tile : tiles_of(problem)) {
-    const int tiles = ceil_div(extent, tile);
-    for (int parts = 1; parts <= tiles; ++parts) sizes.insert(ceil_div(tiles, parts));
-  }
+  for (int64_t tile : tiles_of(problem)) sizes.merge(shares(ceil_div(extent, tile)));
   return {sizes.begin(), sizes.end()};
 }
 
-// What a form costs over a number of images, in multiply-adds. Beside those of the products there are the transforms,
-// some 15 a point and channel; the weight, which each block reads once; V and M, where they leave the L2 cache.
+// The share of so many bytes that a cache does not keep.
+double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache_bytes / bytes); }
+
+// What a form costs over a number of images, in multiply-adds; constants are fitted to measured blocks, within 4 %.
+//
+// Products: a register tile of few accumulators waits for its sums; its vectors come from the L2 cache, its broadcasts
+// from the L1. They hide most of the reading of the weight: the first block's comes from memory, of later ones what the
+// last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
+// weight and what is read and made want to stay too; half of the last cache is another core's.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
-  constexpr double kOverhead = 1.1, kTransform = 15, kByteOfCache = 1, kByteOfMemory = 4, kFloat = 4;
+  constexpr double kFloat = 4, kLatency = 8, kVector = 0.4, kBroadcast = 0.18, kTransform = 4;
+  constexpr double kByteOfCache = 0.7, kByteOfMemory = 1.85, kExposed = 1.0 / 3;
   const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
-  const double weight_bytes = kFloat * points * problem.summed * problem.made;
-  const double byte_of_weight = weight_bytes > target.l3_bytes ? kByteOfMemory : kByteOfCache;
+  const int blocks = blocks_of(problem, form, images);
+
   const double padded = ceil_div(form.block_tiles(), form.tiles) * form.tiles;
-  // A register tile of few accumulators waits for its sums; loads are a quarter of its work.
-  const double accumulators = form.tiles * form.vectors, loads = form.tiles + form.vectors;
-  const double products = in * out * padded * kOverhead * (std::max(accumulators, 8.0) + loads / 4) / accumulators;
+  const double accumulators = form.tiles * form.vectors;
+  const double loads = kBroadcast * form.tiles + kVector * form.vectors;
+  const double products = in * out * padded * (std::max(accumulators, kLatency) + loads) / accumulators;
+  const double from_memory = std::max(1.0 / blocks, beyond(target.l3_bytes, kFloat * points * in * problem.made));
+  const double weight = kFloat * kByteOfMemory * from_memory * in * out;
+
   const double scratch_bytes = kFloat * points * tiles * (in + out);
-  const double byte_of_scratch = scratch_bytes > target.l3_bytes   ? kByteOfMemory
-                                 : scratch_bytes > target.l2_bytes ? kByteOfCache
-                                                                   : 0;
-  const double scratch = 2 * kFloat * byte_of_scratch * tiles * (in + out);
+  const double byte_of_scratch = kByteOfCache * beyond(target.l2_bytes / 3.0, scratch_bytes) +
+                                 kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
+  const double of_tile = kTransform * (form.tile - 1) + 2 * kFloat * byte_of_scratch;
+
   const double block =
-      points * (products + kTransform * tiles * (in + out) + scratch + kFloat * byte_of_weight * in * out);
-  return block * ceil_div(problem.made, form.channels) * blocks_of(problem, form, images);
+      points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
+  return block * ceil_div(problem.made, form.channels) * blocks;
 }
 
-// The cheapest block of tiles that leaves tasks for a few threads; of several images where all tiles of one are few.
+// The cheapest knobs of a tile size whose blocks leave tasks for a few threads; of several images where all tiles of
+// one are few.
 Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
   constexpr int kTasks = 4, kMaxTx = 32, kMaxImages = 8;
   const int nx = ceil_div(problem.x.out, tile), ny = ceil_div(problem.y.out, tile);
-  const int tx = ceil_div(nx, ceil_div(nx, kMaxTx));
+  const KnobRanges ranges = winograd_knobs(problem, target);
   Knobs best;
   double least = std::numeric_limits<double>::infinity();
-  const auto try_block = [&](int ty, int block_images) {
-    const Tile registers = best_tile({.channels = problem.made,
-                                      .lanes = lanes_of(problem.made, target),
-                                      .blocks = Blocks::kExact,
-                                      .pixels = int64_t{tx} * ty * block_images},
-                                     target);
-    Knobs knobs = {{"images", block_images},      {"tasks", 1}, {"tile", tile},
-                   {"tiles", registers.pixels},   {"tx", tx},   {"ty", ty},
-                   {"vectors", registers.vectors}};
-    const int blocks = blocks_of(problem, winograd_form(problem, knobs, target), images);
-    knobs["tasks"] = std::bit_ceil(static_cast<unsigned>(ceil_div(kTasks, blocks)));
-    const double price = cost(problem, winograd_form(problem, knobs, target), images, target);
-    if (price >= least) return;
-    least = price;
-    best = knobs;
+  const auto try_block = [&](int64_t tx, int64_t ty, int64_t block_images) {
+    for (int64_t vectors : ranges.at("vectors")) {
+      for (int64_t tiles : ranges.at("tiles")) {
+        const Tile registers = {.vectors = static_cast<int>(vectors), .pixels = static_cast<int>(tiles)};
+        if (registers_of(registers) > target.vector_registers) continue;
+        Knobs knobs = {{"images", block_images}, {"tasks", 1}, {"tile", tile}, {"tiles", tiles}, {"tx", tx}, {"ty", ty},
+                       {"vectors", vectors}};
+        const int blocks = blocks_of(problem, winograd_form(problem, knobs, target), images);
+        knobs["tasks"] = std::bit_ceil(static_cast<unsigned>(ceil_div(kTasks, blocks)));
+        const double price = cost(problem, winograd_form(problem, knobs, target), images, target);
+        if (price >= least) continue;
+        least = price;
+        best = knobs;
+      }
+    }
   };
-  for (int ty = 1; ty <= ny; ++ty) try_block(ty, 1);
-  for (int n = 2; n <= std::min(images, kMaxImages) && tx == nx; n *= 2) try_block(ny, n);
+  for (int64_t tx : shares(nx)) {
+    for (int64_t ty : shares(ny)) {
+      if (tx <= kMaxTx) try_block(tx, ty, 1);
+    }
+  }
+  for (int n = 2; n <= std::min(images, kMaxImages); n *= 2) try_block(nx, ny, n);
   return best;
 }
 
