@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
+#include <ranges>
 #include <set>
 
 #include "compiler/ops/conv2d.h"
@@ -57,8 +59,8 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
 // weight and what is read and made want to stay too; half of the last cache is another core's.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
-  constexpr double kFloat = 4, kLatency = 8, kVector = 0.4, kBroadcast = 0.18, kTransform = 4;
-  constexpr double kByteOfCache = 0.7, kByteOfMemory = 1.85, kExposed = 1.0 / 3;
+  constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15, kTransform = 3.5;
+  constexpr double kByteOfCache = 0.55, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
   const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
   const int blocks = blocks_of(problem, form, images);
 
@@ -67,10 +69,11 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const double loads = kBroadcast * form.tiles + kVector * form.vectors;
   const double products = in * out * padded * (std::max(accumulators, kLatency) + loads) / accumulators;
   const double from_memory = std::max(1.0 / blocks, beyond(target.l3_bytes, kFloat * points * in * problem.made));
-  const double weight = kFloat * kByteOfMemory * from_memory * in * out;
+  const double byte_of_weight = std::lerp(kByteOfCache, kByteOfMemory, from_memory);
+  const double weight = kFloat * byte_of_weight * in * out;
 
   const double scratch_bytes = kFloat * points * tiles * (in + out);
-  const double byte_of_scratch = kByteOfCache * beyond(target.l2_bytes / 3.0, scratch_bytes) +
+  const double byte_of_scratch = kSpilledByte * beyond(target.l2_bytes / 3.0, scratch_bytes) +
                                  kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
   const double of_tile = kTransform * (form.tile - 1) + 2 * kFloat * byte_of_scratch;
 
@@ -103,7 +106,7 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
       }
     }
   };
-  for (int64_t tx : shares(nx)) {
+  for (int64_t tx : std::views::reverse(shares(nx))) {  // of equals the widest
     for (int64_t ty : shares(ny)) {
       if (tx <= kMaxTx) try_block(tx, ty, 1);
     }
