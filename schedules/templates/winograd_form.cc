@@ -60,7 +60,7 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // weight and what is read and made want to stay too; half of the last cache is another core's.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15, kTransform = 3.5;
-  constexpr double kByteOfCache = 0.55, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
+  constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
   const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
   const int blocks = blocks_of(problem, form, images);
 
