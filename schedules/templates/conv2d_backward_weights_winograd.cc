@@ -161,7 +161,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     sums.gradient.compute_root();
     schedule_winograd_tasks(work, sums, sums.gradient);
     for (Func& output : outputs) {
-      output.compute_root();
+      output.compute_root().parallel(output.args().back());
       if (is_packed) output.vectorize(output.args()[0], work.form.lanes);
     }
   }
