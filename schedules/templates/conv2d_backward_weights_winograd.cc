@@ -61,20 +61,19 @@ double winograd_cost(const WinogradWeightGradient& problem, const Knobs& knobs, 
   return points * (images * problem.tiles() * of_tile + kSums * knob("slices"));
 }
 
-// Large blocks, whose operands are transformed less often. Long chunks where the sums are too large to stay near.
-// Slices where blocks are few, of two chunks at least.
+// Large blocks, whose operands are transformed less often; with larger ones two threads' sums (2.4 MB each) would share
+// the last cache's bandwidth. Slices where blocks are few, of two chunks at least.
 Knobs knobs_for_tile(const Kernel& kernel, int tile, int images, const TargetSpec& target) {
-  constexpr int kOutputs = 128, kInputs = 256, kShort = 32, kLong = 64, kEnoughTasks = 8;
+  constexpr int kOutputs = 128, kInputs = 128, kChunk = 32, kEnoughTasks = 8;
   const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
   const int block = target.vector_lanes * kPreferredVectors, blocks_out = ceil_div(problem.out_c, block);
   int blocks = 1, channels = kWinogradPanel, slices = 1;
   while (2 * blocks <= blocks_out && 2 * blocks * block <= kOutputs) blocks *= 2;
   for (int64_t divisor : in_blocks(problem)) channels = divisor <= kInputs ? static_cast<int>(divisor) : channels;
-  const int chunk = blocks * block * channels > kOutputs * kOutputs ? kLong : kShort;
   const int tasks = ceil_div(blocks_out, blocks) * (problem.in_c / channels);
-  const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * chunk));
+  const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * kChunk));
   while (2 * slices <= most && slices * tasks < kEnoughTasks) slices *= 2;
-  return {{"blocks", blocks}, {"channels", channels}, {"chunk", chunk},
+  return {{"blocks", blocks}, {"channels", channels}, {"chunk", kChunk},
           {"slices", slices}, {"tile", tile},         {"vectors", kPreferredVectors}};
 }
 
