@@ -65,6 +65,19 @@ std::string to_bytes(const T* data, size_t count) {
   return {reinterpret_cast<const char*>(data), count * sizeof(T)};
 }
 
+template <typename T>
+Result<T> value_in_child(double seconds, const std::function<Result<T>()>& work) {
+  ASSIGN_OR_RETURN(const std::string bytes, run_in_child([&]() -> Result<std::string> {
+                     limit_seconds(seconds);
+                     ASSIGN_OR_RETURN(const T value, work());
+                     return to_bytes(&value, 1);
+                   }));
+  T value;
+  if (bytes.size() != sizeof value) return internal_error("a measuring child answered half a result");
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
 }  // namespace
 
 Result<Comparison> compare(const Subject& base, const Subject& candidate, double seconds) {
@@ -86,6 +99,17 @@ Result<Comparison> compare(const Subject& base, const Subject& candidate, double
   comparison.base_ns = quantile(counted, &Turn::base_ns, 0.25);
   comparison.spread = quantile(counted, &Turn::ns, 0.5) / comparison.ns - 1;
   return comparison;
+}
+
+Result<double> time_of_call(const Subject& subject) {
+  constexpr int kCalls = 3;  // the first finds nothing in the caches
+  ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::open(subject));
+  double least = std::numeric_limits<double>::infinity();
+  for (int call = 0; call < kCalls; ++call) {
+    ASSIGN_OR_RETURN(const double ns, session->call());
+    least = std::min(least, ns);
+  }
+  return least;
 }
 
 Result<std::vector<float>> outputs_of(const Subject& subject) {
@@ -149,16 +173,12 @@ Result<std::vector<float>> in_child(double seconds, const std::function<Result<s
   return values;
 }
 
+Result<double> in_child(double seconds, const std::function<Result<double>()>& work) {
+  return value_in_child(seconds, work);
+}
+
 Result<Comparison> in_child(double seconds, const std::function<Result<Comparison>()>& work) {
-  ASSIGN_OR_RETURN(const std::string bytes, run_in_child([&]() -> Result<std::string> {
-                     limit_seconds(seconds);
-                     ASSIGN_OR_RETURN(const Comparison comparison, work());
-                     return to_bytes(&comparison, 1);
-                   }));
-  Comparison comparison;
-  if (bytes.size() != sizeof comparison) return internal_error("a measuring child answered half a result");
-  std::memcpy(&comparison, bytes.data(), sizeof comparison);
-  return comparison;
+  return value_in_child(seconds, work);
 }
 
 }  // namespace convoke

@@ -22,6 +22,9 @@ struct Comparison {
 // others. `seconds`: how long to go on; a candidate that is clearly slower is not waited for. Both on the same kernel.
 Result<Comparison> compare(const Subject& base, const Subject& candidate, double seconds);
 
+// A call's nanoseconds, the least of a few: for shares of time, not for a choice.
+Result<double> time_of_call(const Subject& subject);
+
 // One call's outputs, logical order, one after the other.
 Result<std::vector<float>> outputs_of(const Subject& subject);
 std::vector<float> reference_outputs(const Kernel& kernel, int64_t n);  // by the ops' references
@@ -31,6 +34,7 @@ double largest_difference(const std::vector<float>& expected, const std::vector<
 
 // In a child that is ended after `seconds` of computing, or ten times as long of waiting: an error as a crash is.
 Result<Comparison> in_child(double seconds, const std::function<Result<Comparison>()>& work);
+Result<double> in_child(double seconds, const std::function<Result<double>()>& work);
 Result<std::vector<float>> in_child(double seconds, const std::function<Result<std::vector<float>>()>& work);
 
 // In a child already: from now on such a limit.

@@ -64,14 +64,28 @@ Subject Trials::subject(const Candidate& candidate) const {
   return {&kernel, libraries_.at(candidate).value(), kernel_.n, options_.threads, workbench_copies(kernel, kernel_.n)};
 }
 
-// A candidate that is slower than all that are worth measuring runs into the limit. Before they are measured operands
-// are made and stored, in memory that is new to the process.
+// Before calls are measured operands are made and stored, in memory that is new to the process.
+double Trials::seconds_to_set_up(const Subject& subject) const {
+  constexpr double kOfProcess = 3, kOfByte = 4e-8;
+  return kOfProcess + kOfByte * bytes(*subject.kernel, kernel_.n) * subject.copies;
+}
+
+Result<double> Trials::time(const Candidate& candidate) {
+  compile({candidate});
+  RETURN_IF_ERROR(libraries_.at(candidate).status());
+  constexpr double kOfCalls = 60;  // of templates that nothing is known of
+  const Subject alone = subject(candidate);
+  const double limit = options_.threads * (seconds_to_set_up(alone) + kOfCalls);
+  return in_child(limit, [&] { return time_of_call(alone); });
+}
+
+// A candidate that is slower than all that are worth measuring runs into the limit.
 Result<Comparison> Trials::compare(const Candidate& base, const Candidate& candidate, double seconds) const {
   for (const Candidate& one : {base, candidate}) RETURN_IF_ERROR(libraries_.at(one).status());
-  constexpr double kSetupSeconds = 3, kSetupSecondsPerByte = 4e-8, kSlowCalls = 30;
+  constexpr double kSlowCalls = 30;
   const Subject slower = subject(candidate);
-  const double of_copy = kSetupSecondsPerByte * bytes(*slower.kernel, kernel_.n) + kSlowCalls * 1e-9 * kernel_.ns;
-  const double limit = options_.threads * (kSetupSeconds + 2 * seconds + of_copy * slower.copies);
+  const double of_calls = 2 * seconds + kSlowCalls * 1e-9 * kernel_.ns * slower.copies;
+  const double limit = options_.threads * (seconds_to_set_up(slower) + of_calls);
   return in_child(limit, [&] { return convoke::compare(subject(base), subject(candidate), seconds); });
 }
 

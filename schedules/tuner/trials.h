@@ -20,6 +20,9 @@ class Trials {
   // Compiles what was not compiled before. A candidate that fails has no library.
   void compile(const std::vector<Candidate>& candidates);
 
+  // Of a call, in a child.
+  Result<double> time(const Candidate& candidate);
+
   // In a child, beside `base`. An error, which may be that of its compilation: out.
   Result<Comparison> compare(const Candidate& base, const Candidate& candidate, double seconds) const;
 
@@ -29,6 +32,7 @@ class Trials {
 
  private:
   Subject subject(const Candidate& candidate) const;
+  double seconds_to_set_up(const Subject& subject) const;
   Result<std::string> compile_one(const Candidate& candidate, const std::string& folder) const;
   Result<std::vector<float>> outputs(const Candidate& candidate, double seconds);  // of the samples that are verified
   Result<std::vector<float>> oracle();

@@ -53,12 +53,6 @@ WeightStorage storage_of(const Plan& plan, const PlanRow& row) {
   return storage;
 }
 
-Result<double> measure_alone(Trials& trials, const Candidate& candidate, double seconds) {
-  trials.compile({candidate});
-  ASSIGN_OR_RETURN(const Comparison measured, trials.compare(candidate, candidate, seconds));
-  return std::min(measured.ns, measured.base_ns);
-}
-
 // One kernel, from its defaults to a schedule that is proven.
 class KernelTuner {
  public:
@@ -70,7 +64,7 @@ class KernelTuner {
         trials_(kernel, options, folder) {}
 
   // The defaults' time.
-  Result<double> measure_default() { return measure_alone(trials_, default_, kWaveSeconds); }
+  Result<double> measure_default() { return trials_.time(default_); }
 
   SearchResult search(double default_ns, const std::function<bool(double gain)>& goes_on) {
     SearchRequest request{.choices = choices_, .best = default_, .best_ns = default_ns};
@@ -225,7 +219,7 @@ class Tuner {
 
   Result<double> measure_planned(const TuneKernel& kernel) const {
     Trials trials(kernel, options_, folder(kernel));
-    return measure_alone(trials, candidate_of(kernel.planned.instance), kWaveSeconds / 2);
+    return trials.time(candidate_of(kernel.planned.instance));
   }
 
   void fail(const TuneKernel& kernel, const Status& why) {
