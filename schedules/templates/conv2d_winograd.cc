@@ -242,6 +242,8 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     stage->compute_at(out, c)
         .store_in(MemoryType::Stack)
         .bound_extent(s.c, form.lanes)
+        .bound_extent(s.tx, 1)  // it would not see that where blocks of both axes are cut off
+        .bound_extent(s.ty, 1)
         .vectorize(s.c)
         .unroll(s.i)
         .unroll(s.j);
