@@ -87,8 +87,7 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
                                .lanes = lanes,
                                .blocks = blocks_of(problem),
                                .pixels = problem.x.outputs_per_phase(),
-                               .max_pixels = max_pixels(problem, target),
-                               .other_registers = 1},  // a pixel that may lie on padding is built in one
+                               .max_pixels = max_pixels(problem, target)},
                               target);
   return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, typical_samples(batch))},
           {"pixels", tile.pixels},

@@ -11,10 +11,6 @@ namespace {
 constexpr int kMaxVectors = 4;
 constexpr int kHidingAccumulators = 10;  // independent FMAs that hide the latency of one, with some to spare
 
-bool fits_registers(const TiledExtent& extent, const Tile& tile, const TargetSpec& target) {
-  return registers_of(tile) + extent.other_registers <= target.vector_registers;
-}
-
 // Time of one step of the sum over all tiles, in FMAs. As many ports load as multiply, at the same time: the larger of
 // the two numbers counts, and the smaller the more the nearer it comes (fitted to measured tiles, within 10 %).
 double price(const TiledExtent& extent, const Tile& tile) {
@@ -47,7 +43,7 @@ Tile best_tile(const TiledExtent& extent, const TargetSpec& target) {
     if (extent.blocks == Blocks::kExact && extent.channels % (extent.lanes * vectors) != 0) continue;
     for (int wanted = 1; wanted <= extent.max_pixels; ++wanted) {
       const Tile tile{.vectors = vectors, .pixels = even_pixels(extent, wanted)};
-      if (fits_registers(extent, tile, target) && price(extent, tile) < price(extent, best)) best = tile;
+      if (registers_of(tile) <= target.vector_registers && price(extent, tile) < price(extent, best)) best = tile;
     }
   }
   return best;

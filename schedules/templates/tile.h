@@ -27,7 +27,6 @@ struct TiledExtent {
   Blocks blocks = Blocks::kPadded;
   int64_t pixels = 1;
   int64_t max_pixels = 28;
-  int other_registers = 0;  // that the loop needs besides the tile's
 };
 
 // The tile whose accumulators, vectors and broadcast stay in registers and that needs the fewest instructions over all
