@@ -122,6 +122,18 @@ void schedule_panel(Func panel, Func square, const Func& output, const Var& task
   schedule_square(square, panel, squares, form);
 }
 
+// The taps of a vector of kernels, each gathered once: the transform reads them many times.
+void schedule_taps(Func taps, const Func& output, const Var& at, const Form& form) {
+  const Var lane = lane_of(taps, form), other = other_of(taps, form);
+  taps.compute_at(output, at)
+      .store_in(MemoryType::Stack)
+      .reorder_storage(lane, other, taps.args()[0], taps.args()[1])
+      .bound_extent(lane, form.lanes)
+      .bound_extent(other, 1)
+      .reorder(lane, taps.args()[0], taps.args()[1], other)
+      .vectorize(lane);
+}
+
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   const Layout& layout = kernel.output_layouts[0];
   const ValueId result = kernel.body.outputs[0];
@@ -150,12 +162,14 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
     output.reorder(lane, row, vector, rows, x, y, other, blocks);
   }
   output.fuse(other, blocks, task).parallel(task);
-  if (form.side == 0) return finish(body, outputs);
-  Func square = body.values[kernel.inputs[static_cast<size_t>(weight_of(kernel))]].in();
-  if (in_squares) {
-    schedule_square(square, output, vector, form);
+  if (form.side == 0 && !layout.transformed()) return finish(body, outputs);
+  Func loaded = body.values[kernel.inputs[static_cast<size_t>(weight_of(kernel))]].in();
+  if (form.side == 0) {
+    schedule_taps(loaded, output, row, form);
+  } else if (in_squares) {
+    schedule_square(loaded, output, vector, form);
   } else {
-    schedule_panel(square.in(), square, output, task, form);
+    schedule_panel(loaded.in(), loaded, output, task, form);
   }
   return finish(body, outputs);
 }

@@ -59,7 +59,7 @@ TEST_CASE("LeNet compiled twice from empty caches: the same bytes") {
   CHECK(headers[0] == headers[1]);
 }
 
-TEST_CASE("LeNet's library needs libc and libm at most, exports one symbol and has at most 300 KB") {
+TEST_CASE("LeNet's library needs libc and libm at most, exports one symbol and has at most 200 KB") {
   const CompiledLibrary compiled = compile(kLeNet, "lenet", kCache);
   const std::string dynamic = output_of("readelf -dW " + compiled.library_path);
   for (const std::string& needed : lines_with(dynamic, "(NEEDED)")) {
@@ -74,7 +74,7 @@ TEST_CASE("LeNet's library needs libc and libm at most, exports one symbol and h
   REQUIRE(exported.size() == 1);
   CHECK(exported[0].find(" T lenet_library") != std::string::npos);
   CHECK(static_cast<int64_t>(std::filesystem::file_size(compiled.library_path)) == compiled.library_bytes);
-  CHECK(compiled.library_bytes <= 300 * 1024);
+  CHECK(compiled.library_bytes <= 200 * 1024);
 }
 
 std::vector<Images> epoch_of(const convoke_model& model) {

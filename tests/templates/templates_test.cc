@@ -81,10 +81,11 @@ TEST_CASE("the first case of each op that a template applies to compiles for eve
   run_all(jobs);
 }
 
-// Schedules depend on the class of batches: those of ResNet's 3x3 layers.
+// Schedules depend on the class of batches: those of ResNet's 3x3 layers, and of AlexNet's 5x5 layer, whose map no
+// block divides.
 TEST_CASE("what lookup chooses in each class of batches is lowered with constant scratch") {
   struct Layer {
-    int64_t size, channels;
+    int64_t size, in, out, kernel;
   };
   std::vector<Job> jobs;
   const auto add = [&](const Kernel& kernel) {
@@ -96,18 +97,21 @@ TEST_CASE("what lookup chooses in each class of batches is lowered with constant
       }
     }
   };
-  for (const auto [size, channels] : {Layer{56, 64}, Layer{28, 128}, Layer{14, 256}, Layer{7, 512}}) {
-    const Type image = f32({kBatch, size, size, channels}), weight = f32({channels, channels, 3, 3});
+  for (const auto [size, in, out, kernel] : {Layer{56, 64, 64, 3}, Layer{28, 128, 128, 3}, Layer{14, 256, 256, 3},
+                                             Layer{7, 512, 512, 3}, Layer{27, 64, 192, 5}}) {
+    const Type image = f32({kBatch, size, size, in}), gradient = f32({kBatch, size, size, out}),
+               weight = f32({out, in, kernel, kernel});
+    const int64_t padding = kernel / 2;
     const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
-                         {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                         {"padding", std::vector<int64_t>(4, padding)},
                          {"dilation", std::vector<int64_t>{1, 1}},
                          {"groups", int64_t{1}}};
     Attrs data = attrs, weights = attrs;
     data["input_size"] = std::vector{size, size};
-    weights["kernel_size"] = std::vector<int64_t>{3, 3};
+    weights["kernel_size"] = std::vector{kernel, kernel};
     add(single_op_kernel("conv2d", attrs, {image, weight}));
-    add(single_op_kernel("conv2d_backward_data", data, {image, weight}));
-    add(single_op_kernel("conv2d_backward_weights", weights, {image, image}));
+    add(single_op_kernel("conv2d_backward_data", data, {gradient, weight}));
+    add(single_op_kernel("conv2d_backward_weights", weights, {gradient, image}));
   }
   run_all(jobs);
 }
