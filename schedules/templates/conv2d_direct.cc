@@ -188,8 +188,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   // Of two tiles each has a border, which the loop over them would not be split for.
   if (problem.x.may_miss() && phases == 1 && ceil_div(width, pixels) == 2) out.unroll(xo);
   for (Func& acc : sums) {
-    const Var l = acc.args()[0], ax = acc.args()[2];
+    const Var l = acc.args()[0], b = acc.args()[1], ax = acc.args()[2];
     acc.bound_extent(l, block)
+        .bound_extent(b, 1)  // it would not see that where the last block is cut off
         .bound_extent(ax, pixels)
         .compute_at(out, xo)
         .store_in(phases == 1 ? Halide::MemoryType::Register : Halide::MemoryType::Stack)
