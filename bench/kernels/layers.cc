@@ -24,6 +24,8 @@ constexpr ConvLayer kVgg[] = {{64, 224, 64, 3, 1, 1},  {64, 112, 128, 3, 1, 1}, 
                               {128, 56, 256, 3, 1, 1}, {256, 56, 256, 3, 1, 1}, {256, 28, 512, 3, 1, 1},
                               {512, 28, 512, 3, 1, 1}, {512, 14, 512, 3, 1, 1}};
 
+constexpr ConvLayer kAlexnet[] = {{64, 27, 192, 5, 1, 2}, {256, 13, 256, 3, 1, 1}};
+
 struct LinearLayer {
   int64_t h, w, c, out;  // h = 0: a vector of c features
 };
@@ -172,6 +174,7 @@ std::vector<Work> all_work() {
   for (int64_t batch : {1, 8, 16}) {
     for (const ConvLayer& layer : kResnet) add_conv(work, layer, batch);
     for (const ConvLayer& layer : kVgg) add_conv(work, layer, batch);
+    for (const ConvLayer& layer : kAlexnet) add_conv(work, layer, batch);
   }
   for (int64_t batch : {1, 8, 64}) {
     for (const PoolLayer& layer : kPools) add_pool(work, layer, batch);

@@ -67,11 +67,11 @@ std::string to_string(const KernelTransform& transform) {
          ":";
 }
 
-// There are transforms to 4 and to 6 points.
+// There are transforms to 4 points and up to 8.
 Status check_transform(const Type& type, const Layout& layout) {
   const auto fits = [&](int64_t kernel) {
     const int64_t tile = layout.transform.tile;
-    return kernel > 1 && tile > 1 && (tile == 5 - kernel || tile == 7 - kernel);
+    return kernel > 1 && tile > 1 && tile + kernel - 1 >= 4 && tile + kernel - 1 <= 8;
   };
   if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2]) || !fits(type.dims[3]) ||
       (!layout.view.empty() && layout.view != type.dims)) {

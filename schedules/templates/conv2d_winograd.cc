@@ -1,5 +1,5 @@
 // conv2d_winograd: convolutions of stride 1 and their data gradients by minimal filtering F(m×m, k×k) (winograd.h),
-// m = 4 or 2: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the (m+k−1)² points a matrix product over
+// m = 2 to 6: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the (m+k−1)² points a matrix product over
 // channels. A data gradient is the convolution of the output gradient with the rotated kernel.
 //
 // A task is a block of tx × ty tiles of `images` images and a share of what is made (`tasks` shares or a few more). It
@@ -37,13 +37,8 @@ int registers(const Knobs& knobs) {
       {.vectors = static_cast<int>(knobs.at("vectors")), .pixels = static_cast<int>(knobs.at("tiles"))});
 }
 
-// Rounding errors of independent terms add as squares: row i of A weighs those of point j, whose transforms make
-// factors of √Σ B² and √Σ G². Σ_j A²_ij·ΣB²_j·ΣG²_j over k terms, of the worst row; the square of its root for two
-// dimensions.
 double relative_error(const Kernel& kernel, const Knobs& knobs) {
-  const int k = winograd_problem(kernel)->kernel;
-  if (k == 5) return 4;
-  return knobs.at("tile") == 4 ? 10.5 : 1;
+  return winograd_error(*winograd_problem(kernel), static_cast<int>(knobs.at("tile")));
 }
 
 // [made/block][j][i][summed][made%block] of the transformed weight.

@@ -2,8 +2,10 @@
 // that they see, by n products in place of m·r (Lavin & Gray, arXiv:1509.09308). In two dimensions each applies along
 // either axis: y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, and for gradients dw = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
 //
-// A and G evaluate a polynomial whose coefficients are their operand at n points: 0, ±1, ∞ (n = 4) or 0, ±1, ±2, ∞
-// (n = 6), in this order; G divides by N_j = Π (a_j − a_l). So only B depends on n alone: F(4,3) and F(2,5) share it.
+// A and G evaluate a polynomial whose coefficients are their operand at n points, 4 to 8: the first n − 1 of 0, ±1, ±2,
+// ±1/2, and ∞; G divides by N_j = Π (a_j − a_l). So B depends on n alone: F(4,3) and F(2,5) share it. Root mean square
+// errors of 256 channels, relative to the result: F(2,3) 4e-7, F(4,3) 2.8e-6, F(5,3) 4.1e-6, F(6,3) 4.7e-6; a ninth point
+// has 5e-5.
 //
 // Each function makes the whole transformed vector of a vector of scalars; with `mux(i, …)` and i unrolled that is
 // straight-line code without a matrix.

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "compiler/ops/conv2d.h"
+#include "runtime/base/check.h"
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
 
@@ -31,8 +32,36 @@ int blocks_of(const WinogradProblem& problem, const WinogradForm& form, int imag
          ceil_div(images, form.images);
 }
 
+// F(tile×tile, kernel×kernel).
+//
+// `error` is relative to the direct sums'. Rounding errors of independent terms add as squares: row i of A weighs those
+// of point j, whose transforms make factors of √Σ B² and √Σ G². Σ_j A²_ij·ΣB²_j·ΣG²_j over k terms, of the worst row; the
+// square of its root for two dimensions.
+//
+// `transform` is the price of both transforms of a channel's tile by the point, in multiply-adds (cost).
+struct Filtering {
+  int kernel, tile;
+  double error, transform;
+};
+
+constexpr Filtering kFilterings[] = {
+    {3, 2, 1, 3.5}, {3, 4, 10.5, 10.5}, {3, 5, 14.4, 12}, {3, 6, 15.4, 12}, {5, 2, 4, 3.5}, {5, 3, 5.6, 9}, {5, 4, 6, 9},
+};
+
+const Filtering& filtering_of(int kernel, int tile) {
+  const auto* found = std::ranges::find_if(kFilterings, [&](const Filtering& filtering) {
+    return filtering.kernel == kernel && filtering.tile == tile;
+  });
+  ENSURE(found != std::end(kFilterings)) << "F(" << tile << "," << kernel << ")";
+  return *found;
+}
+
 std::vector<int64_t> tiles_of(const WinogradProblem& problem) {
-  return problem.kernel == 3 ? std::vector<int64_t>{2, 4} : std::vector<int64_t>{2};
+  std::vector<int64_t> tiles;
+  for (const Filtering& filtering : kFilterings) {
+    if (filtering.kernel == problem.kernel) tiles.push_back(filtering.tile);
+  }
+  return tiles;
 }
 
 // All of `tiles`, or as many of them as share them out evenly.
@@ -60,7 +89,7 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
 // weight and what is read and made want to stay too; half of the last cache is another core's.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
-  constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15, kTransform = 3.5;
+  constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
   const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
   const int blocks = blocks_of(problem, form, images);
@@ -76,7 +105,7 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const double scratch_bytes = kFloat * points * tiles * (in + out);
   const double byte_of_scratch = kSpilledByte * beyond(target.l2_bytes / 3.0, scratch_bytes) +
                                  kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
-  const double of_tile = kTransform * (form.tile - 1) + 2 * kFloat * byte_of_scratch;
+  const double of_tile = filtering_of(problem.kernel, form.tile).transform + 2 * kFloat * byte_of_scratch;
 
   const double block =
       points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
@@ -143,6 +172,8 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   }
   return std::nullopt;
 }
+
+double winograd_error(const WinogradProblem& problem, int tile) { return filtering_of(problem.kernel, tile).error; }
 
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target) {
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };

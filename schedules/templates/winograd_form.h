@@ -22,6 +22,9 @@ struct WinogradProblem {
 // Nothing for kernels that minimal filtering does not fit.
 std::optional<WinogradProblem> winograd_problem(const Kernel& kernel);
 
+// The rounding error of F(tile×tile, k×k), relative to the direct sums'.
+double winograd_error(const WinogradProblem& problem, int tile);
+
 // What the knobs say of a problem.
 struct WinogradForm {
   int tile, points;     // m and m + k − 1

@@ -47,7 +47,7 @@ struct Filtering {
   int outputs, taps;
 };
 
-constexpr Filtering kFilterings[] = {{2, 3}, {4, 3}, {2, 5}, {3, 2}};
+constexpr Filtering kFilterings[] = {{2, 3}, {4, 3}, {5, 3}, {6, 3}, {2, 5}, {3, 5}, {4, 5}, {3, 2}, {3, 3}};
 
 TEST_CASE("minimal filtering is correlation, its gradient likewise") {
   for (const auto [outputs, taps] : kFilterings) {
