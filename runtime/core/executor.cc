@@ -6,8 +6,10 @@
 namespace convoke::core {
 namespace {
 
+// Behind a row whose tasks were shared out helpers are awake, and what the row reads lies in the caches of all.
 bool worth_threads(const convoke_context* context, const Row& row, int32_t n) {
-  return context->threads > 1 && row.ns_per_call + n * row.ns_per_sample >= kInlineNs;
+  const int64_t least = context->is_spread ? kInlineBehindForkNs : kInlineNs;
+  return context->threads > 1 && row.ns_per_call + n * row.ns_per_sample >= least;
 }
 
 // A kernel that asked for more scratch than its slab has got it, but the plan is wrong and later ones may not.
@@ -26,7 +28,7 @@ int32_t check_slabs(convoke_context* context, int32_t row, convoke_error* error)
 
 int32_t run_samples(convoke_context* context, int32_t row, Samples samples, convoke_error* error) {
   const Row& kernel = convoke_plan.rows[row];
-  context->may_fork = worth_threads(context, kernel, samples.count);
+  context->may_fork = context->is_spread = worth_threads(context, kernel, samples.count);
   const uint64_t begin = context->profiling ? now_ns() : 0;
   const int result = kernel.kernel(context->row_arguments[row]);
   if (context->profiling) {
@@ -77,6 +79,7 @@ int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
 }
 
 int32_t run_program(convoke_context* context, convoke_program program, convoke_error* error) {
+  context->is_spread = 0;
   for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1];) {
     const Band* band = find_band(row);
     if (int32_t code = band ? run_band(context, *band, error) : run_row(context, row, error)) return code;
