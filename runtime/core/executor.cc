@@ -2,6 +2,7 @@
 #include "runtime/core/calls.h"
 #include "runtime/core/libc.h"
 #include "runtime/core/message.h"
+#include "runtime/core/pool.h"
 
 namespace convoke::core {
 namespace {
@@ -72,6 +73,16 @@ const Band* find_band(int32_t row) {
   return nullptr;
 }
 
+int32_t run_rows(convoke_context* context, convoke_program program, convoke_error* error) {
+  for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1];) {
+    const Band* band = find_band(row);
+    if (int32_t code = band ? run_band(context, *band, error) : run_samples(context, row, {0, context->n}, error))
+      return code;
+    row = band ? band->end : row + 1;
+  }
+  return CONVOKE_OK;
+}
+
 }  // namespace
 
 int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
@@ -80,12 +91,11 @@ int32_t run_row(convoke_context* context, int32_t row, convoke_error* error) {
 
 int32_t run_program(convoke_context* context, convoke_program program, convoke_error* error) {
   context->is_spread = 0;
-  for (int32_t row = context->program_begin[program]; row < context->program_begin[program + 1];) {
-    const Band* band = find_band(row);
-    if (int32_t code = band ? run_band(context, *band, error) : run_row(context, row, error)) return code;
-    row = band ? band->end : row + 1;
-  }
-  return CONVOKE_OK;
+  if (!context->pool) return run_rows(context, program, error);
+  pool_enter(context->pool);
+  const int32_t code = run_rows(context, program, error);
+  pool_leave(context->pool);
+  return code;
 }
 
 }  // namespace convoke::core

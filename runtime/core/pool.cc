@@ -11,8 +11,10 @@
 namespace convoke::core {
 namespace {
 
-constexpr uint64_t kSpinNs = 50000;  // a helper without work sleeps after this
-constexpr int kMaxTickets = 65535;   // 16 bits; longer jobs are cut into tickets of several tasks
+// A helper without work sleeps after this: waking it may take half a millisecond on a virtual machine. Between the
+// kernels of a call it waits longer, where some row runs on the caller alone.
+constexpr uint64_t kSpinNs = 50000, kSpinInCallNs = 2000000;
+constexpr int kMaxTickets = 65535;  // 16 bits; longer jobs are cut into tickets of several tasks
 
 // Fields of the word, from the top: generation 26 | threads-1 6 | next from below 16 | end above 16. A claim that
 // succeeds proves that the job is the current one and not yet joined, so its fields may be read after it.
@@ -46,6 +48,7 @@ struct convoke_pool {
   alignas(128) uint32_t busy;  // 1 while a caller owns the pool
   uint32_t stop;
   int threads;
+  uint32_t calls;  // under way
   convoke::core::Job job;
   convoke::core::Helper helpers[convoke::core::kMaxThreads];  // from 1
 };
@@ -107,7 +110,11 @@ void wake_next(convoke_pool* pool, int first) {
   }
 }
 
-// Spins for kSpinNs, then sleeps until there is work. `asleep` is set before the last look, and a caller looks at
+uint64_t spin_ns(const convoke_pool* pool) {
+  return __atomic_load_n(&pool->calls, __ATOMIC_RELAXED) ? kSpinInCallNs : kSpinNs;
+}
+
+// Spins for a while, then sleeps until there is work. `asleep` is set before the last look, and a caller looks at
 // `asleep` after it published a job (both sequentially consistent), so no wake-up is lost.
 void wait_for_work(convoke_pool* pool, Helper* helper) {
   const uint64_t start = now_ns();
@@ -116,7 +123,7 @@ void wait_for_work(convoke_pool* pool, Helper* helper) {
       if (has_work(pool, helper->index)) return;
       cpu_pause();
     }
-  } while (now_ns() - start < kSpinNs);
+  } while (now_ns() - start < spin_ns(pool));
   __atomic_store_n(&helper->asleep, 1, __ATOMIC_SEQ_CST);
   while (!has_work(pool, helper->index) && __atomic_load_n(&helper->asleep, __ATOMIC_SEQ_CST)) {
     futex_wait(&helper->asleep, 1);
@@ -161,6 +168,9 @@ int start_helpers(convoke_pool* pool) {
 }
 
 }  // namespace
+
+void pool_enter(convoke_pool* pool) { __atomic_fetch_add(&pool->calls, 1, __ATOMIC_RELAXED); }
+void pool_leave(convoke_pool* pool) { __atomic_fetch_sub(&pool->calls, 1, __ATOMIC_RELAXED); }
 
 bool pool_run(convoke_pool* pool, int threads, int count, PoolTask task, void* argument, int* result) {
   threads = min_of(threads, pool->threads);

@@ -13,6 +13,10 @@ constexpr int kMaxThreads = 64;
 // Runs task `index` on worker `worker` (0: the caller). A result other than 0 is an error; the first seen is returned.
 typedef int (*PoolTask)(void* argument, int worker, int index);
 
+// Around a call that may run several jobs: helpers stay awake in between.
+void pool_enter(convoke_pool* pool);
+void pool_leave(convoke_pool* pool);
+
 // Calls task for every index in [0, count), the caller from below, helpers 1 … threads-1 from above. False: the pool is
 // busy with another caller's job (or alone) and nothing was done.
 bool pool_run(convoke_pool* pool, int threads, int count, PoolTask task, void* argument, int* result);

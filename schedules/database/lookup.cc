@@ -92,8 +92,11 @@ std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass ba
     const auto fits = [schedule, most = target.vector_registers](const Knobs& knobs) {
       return schedule->registers == nullptr || schedule->registers(knobs) <= most;
     };
-    choices.push_back({std::string(schedule->name), schedule->knobs(kernel, target),
-                       schedule->defaults(kernel, batch, target), fits});
+    choices.push_back({.name = std::string(schedule->name),
+                       .ranges = schedule->knobs(kernel, target),
+                       .defaults = schedule->defaults(kernel, batch, target),
+                       .fits = fits});
+    if (schedule->starts != nullptr) choices.back().starts = schedule->starts(kernel, batch, target);
   }
   return choices;
 }

@@ -33,6 +33,7 @@ struct TemplateChoice {
   KnobRanges ranges;
   Knobs defaults;
   std::function<bool(const Knobs&)> fits;  // the registers that there are
+  std::vector<Knobs> starts = {};          // of a search, beside the defaults
 };
 // In the list's order.
 std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target);

@@ -53,30 +53,42 @@ double direct_cost(const WinogradWeightGradient& problem, int images) {
 }
 
 // The same by tiles: the products, a share of the transforms of their operands, which serve a block of channels, and
-// what is left to do with the sums of each slice. Prices of transforms are those of as many multiply-adds, measured.
+// what is left to do with the sums of each slice. Prices of transforms are those of as many multiply-adds, measured at
+// F(3,4); by the point they grow with the number of points of an axis.
 double winograd_cost(const WinogradWeightGradient& problem, const Knobs& knobs, int images, const TargetSpec& target) {
-  constexpr double kReached = 0.9, kInput = 22, kGradient = 16, kSums = 3.5;
+  constexpr double kReached = 0.9, kInput = 22 / 6.0, kGradient = 16 / 6.0, kSums = 3.5;
   const double points = problem.points() * problem.points();
   const auto knob = [&](std::string_view name) { return static_cast<double>(knobs.find(name)->second); };
   const double out_c = std::min(knob("blocks") * knob("vectors") * target.vector_lanes, problem.out_c * 1.0);
-  const double of_tile = 1 / kReached + kInput / out_c + kGradient / knob("channels");
+  const double of_tile = 1 / kReached + problem.points() * (kInput / out_c + kGradient / knob("channels"));
   return points * (images * problem.tiles() * of_tile + kSums * knob("slices"));
 }
 
 // Large blocks, whose operands are transformed less often; with larger ones two threads' sums (2.4 MB each) would share
-// the last cache's bandwidth. Slices where blocks are few, of two chunks at least.
+// the last cache's bandwidth. A chunk that leaves a point's sums and operands in the L1 cache, or one that amortises
+// reading those sums. Slices where blocks are few, of two chunks at least, then fewer input channels.
 Knobs knobs_for_tile(const Kernel& kernel, int tile, int images, const TargetSpec& target) {
-  constexpr int kOutputs = 128, kInputs = 128, kChunk = 32, kEnoughTasks = 8;
+  constexpr int kOutputs = 128, kInputs = 128, kSmallChunk = 28, kChunk = 56, kEnoughTasks = 8, kFewestTasks = 4;
+  constexpr int kFloat = 4;
   const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
   const int block = target.vector_lanes * kPreferredVectors, blocks_out = ceil_div(problem.out_c, block);
-  int blocks = 1, channels = kWinogradPanel, slices = 1;
+  int blocks = 1;
   while (2 * blocks <= blocks_out && 2 * blocks * block <= kOutputs) blocks *= 2;
-  for (int64_t divisor : in_blocks(problem)) channels = divisor <= kInputs ? static_cast<int>(divisor) : channels;
-  const int tasks = ceil_div(blocks_out, blocks) * (problem.in_c / channels);
-  const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * kChunk));
-  while (2 * slices <= most && slices * tasks < kEnoughTasks) slices *= 2;
-  return {{"blocks", blocks}, {"channels", channels}, {"chunk", kChunk},
-          {"slices", slices}, {"tile", tile},         {"vectors", kPreferredVectors}};
+  const auto knobs_for = [&](int inputs) -> Knobs {
+    int channels = kWinogradPanel, slices = 1;
+    for (int64_t divisor : in_blocks(problem)) channels = divisor <= inputs ? static_cast<int>(divisor) : channels;
+    const int outputs = blocks * block, in_cache = channels * outputs + kSmallChunk * (channels + outputs);
+    const int chunk = kFloat * in_cache <= target.l1_bytes ? kSmallChunk : kChunk;
+    const int tasks = ceil_div(blocks_out, blocks) * (problem.in_c / channels);
+    const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * chunk));
+    while (2 * slices <= most && slices * tasks < kEnoughTasks) slices *= 2;
+    if (slices * tasks < kFewestTasks && inputs > kWinogradPanel) return {};
+    return {{"blocks", blocks}, {"channels", channels}, {"chunk", chunk},
+            {"slices", slices}, {"tile", tile},         {"vectors", kPreferredVectors}};
+  };
+  Knobs knobs;
+  for (int inputs = kInputs; knobs.empty(); inputs /= 2) knobs = knobs_for(inputs);
+  return knobs;
 }
 
 struct Choice {
@@ -102,14 +114,20 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
   return best_of_tiles(kernel, typical_samples(batch), target).knobs;
 }
 
+std::vector<Knobs> starts(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  std::vector<Knobs> starts;
+  for (int tile : kTiles) starts.push_back(knobs_for_tile(kernel, tile, typical_samples(batch), target));
+  return starts;
+}
+
 bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   return best_of_tiles(kernel, typical_samples(batch), target).pays;
 }
 
 // Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
-// rows of A and B have enlarged: Σ_j G²_jk·ΣA²_j·ΣB²_j of each of the tile's terms is at most 2 for F(2,3), 24 to 28 for
-// the others. Its root is what is allowed: in two dimensions errors have its square, but the tolerance of ops grows with
-// the number of terms, where errors grow with its root only.
+// rows of A and B have enlarged: Σ_j G²_jk·ΣA²_j·ΣB²_j of each of the tile's terms is at most 2 for F(2,3), 24 to 28
+// for the others. Its root is what is allowed: in two dimensions errors have its square, but the tolerance of ops grows
+// with the number of terms, where errors grow with its root only.
 double relative_error(const Kernel&, const Knobs& knobs) { return knobs.find("tile")->second > 2 ? 5.3 : 1.4; }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
@@ -171,7 +189,15 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_backward_weights_winograd = {
-    "conv2d_backward_weights_winograd", applies, knobs, defaults, layouts, build, nullptr, pays, relative_error};
+const ScheduleTemplate templates::conv2d_backward_weights_winograd = {"conv2d_backward_weights_winograd",
+                                                                      applies,
+                                                                      knobs,
+                                                                      defaults,
+                                                                      layouts,
+                                                                      build,
+                                                                      nullptr,
+                                                                      pays,
+                                                                      relative_error,
+                                                                      starts};
 
 }  // namespace convoke

@@ -24,8 +24,12 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   return winograd_knobs(*winograd_problem(kernel), target);
 }
 
+std::vector<Knobs> starts(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return cheap_winograd_knobs(*winograd_problem(kernel), batch, target);
+}
+
 Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  return cheapest_winograd_knobs(*winograd_problem(kernel), batch, target);
+  return starts(kernel, batch, target).front();
 }
 
 bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
@@ -251,6 +255,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 }  // namespace
 
 const ScheduleTemplate templates::conv2d_winograd = {
-    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, pays, relative_error};
+    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, pays, relative_error, starts};
 
 }  // namespace convoke

@@ -39,6 +39,8 @@ struct ScheduleTemplate {
   // How many times the rounding error of the op's own sums its results may have. Null: these are its sums; with
   // --strict only such templates are used.
   double (*relative_error)(const Kernel&, const Knobs&) = nullptr;
+  // Where else than at the defaults the tuner starts: points that single steps along a knob do not lead to.
+  std::vector<Knobs> (*starts)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
   // Whether it builds kernels of activations in blocks of images (Layout::images).
   bool takes_images = false;
 };

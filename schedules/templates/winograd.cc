@@ -58,8 +58,8 @@ Expr filtered(const Exprs& d, const Points& points, double but, size_t first) {
 std::vector<double> scales(const std::vector<double>& points) {
   std::vector<double> scales;
   for (double p : points) {
-    scales.push_back(
-        std::accumulate(points.begin(), points.end(), 1.0, [&](double s, double q) { return q == p ? s : s / (p - q); }));
+    scales.push_back(std::accumulate(points.begin(), points.end(), 1.0,
+                                     [&](double s, double q) { return q == p ? s : s / (p - q); }));
   }
   return scales;
 }

@@ -40,8 +40,8 @@ struct WinogradForm {
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target);
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target);
-// The cheapest, whether or not a direct convolution is cheaper.
-Knobs cheapest_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target);
+// The cheapest of each tile size, the cheapest first, whether or not a direct convolution is cheaper.
+std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target);
 bool winograd_pays(const WinogradProblem& problem, const Knobs& knobs, BatchClass batch, const TargetSpec& target);
 
 }  // namespace convoke

@@ -44,7 +44,10 @@ class Climb {
 
   std::vector<Candidate> first_wave() {
     std::vector<Candidate> wave;
-    for (const TemplateChoice& choice : request_.choices) add({choice.name, choice.defaults}, wave);
+    for (const TemplateChoice& choice : request_.choices) {
+      add({choice.name, choice.defaults}, wave);
+      for (const Knobs& start : choice.starts) add({choice.name, start}, wave);
+    }
     for (const Candidate& start : request_.starts) add(start, wave);
     return wave;
   }
