@@ -12,7 +12,7 @@
  * writes the same code and a message there. Nothing aborts, throws or prints. Needs glibc >= 2.34 at run time.
  */
 #ifndef CONVOKE_ABI_VERSION
-#define CONVOKE_ABI_VERSION 3
+#define CONVOKE_ABI_VERSION 4
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
