@@ -85,16 +85,24 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
                           kernel_key(kernel));
 }
 
+// Four threads find work. What is measured on one thread would have it all in one task.
+constexpr int kFewestTasks = 4;
+
 std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   std::vector<TemplateChoice> choices;
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!takes(*schedule, kernel, target)) continue;
-    const auto fits = [schedule, most = target.vector_registers](const Knobs& knobs) {
-      return schedule->registers == nullptr || schedule->registers(knobs) <= most;
+    const auto tasks = [=](const Knobs& knobs) {
+      return schedule->tasks == nullptr ? kFewestTasks : schedule->tasks(kernel, knobs, target, typical_samples(batch));
+    };
+    const Knobs defaults = schedule->defaults(kernel, batch, target);
+    const auto fits = [=, fewest = std::min(kFewestTasks, tasks(defaults))](const Knobs& knobs) {
+      if (schedule->registers != nullptr && schedule->registers(knobs) > target.vector_registers) return false;
+      return tasks(knobs) >= fewest;
     };
     choices.push_back({.name = std::string(schedule->name),
                        .ranges = schedule->knobs(kernel, target),
-                       .defaults = schedule->defaults(kernel, batch, target),
+                       .defaults = defaults,
                        .fits = fits});
     if (schedule->starts != nullptr) choices.back().starts = schedule->starts(kernel, batch, target);
   }

@@ -32,7 +32,7 @@ struct TemplateChoice {
   std::string name;
   KnobRanges ranges;
   Knobs defaults;
-  std::function<bool(const Knobs&)> fits;  // the registers that there are
+  std::function<bool(const Knobs&)> fits;  // the registers, and tasks enough for several threads
   std::vector<Knobs> starts = {};          // of a search, beside the defaults
 };
 // In the list's order.

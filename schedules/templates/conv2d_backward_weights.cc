@@ -165,6 +165,15 @@ Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
           {"vectors", tile.vectors}};
 }
 
+int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, int) {
+  const WeightGradient problem = *as_weight_gradient(kernel);
+  const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
+  if (knob("chunks") > 1) return knob("chunks");
+  const int block = lanes_of(problem, target) * knob("vectors"), channels = knob("channels");
+  const int blocks = blocks_out(problem, block) / task_blocks(problem, channels, block, target);
+  return problem.groups * blocks * (problem.in_c / channels);
+}
+
 int registers(const Knobs& knobs) {
   return registers_of({.vectors = static_cast<int>(knobs.at("vectors")), .pixels = static_cast<int>(knobs.at("taps"))});
 }
@@ -279,6 +288,7 @@ const ScheduleTemplate templates::conv2d_backward_weights = {.name = "conv2d_bac
                                                              .defaults = defaults,
                                                              .layouts = layouts,
                                                              .build = build,
-                                                             .registers = registers};
+                                                             .registers = registers,
+                                                             .tasks = tasks};
 
 }  // namespace convoke

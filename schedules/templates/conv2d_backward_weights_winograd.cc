@@ -110,6 +110,13 @@ Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target)
   return best;
 }
 
+int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, int) {
+  const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, 2);
+  const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
+  const int outputs = knob("blocks") * knob("vectors") * target.vector_lanes;
+  return ceil_div(problem.out_c, outputs) * (problem.in_c / knob("channels")) * knob("slices");
+}
+
 Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   return best_of_tiles(kernel, typical_samples(batch), target).knobs;
 }
@@ -189,15 +196,15 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_backward_weights_winograd = {"conv2d_backward_weights_winograd",
-                                                                      applies,
-                                                                      knobs,
-                                                                      defaults,
-                                                                      layouts,
-                                                                      build,
-                                                                      nullptr,
-                                                                      pays,
-                                                                      relative_error,
-                                                                      starts};
+const ScheduleTemplate templates::conv2d_backward_weights_winograd = {.name = "conv2d_backward_weights_winograd",
+                                                                      .applies = applies,
+                                                                      .knobs = knobs,
+                                                                      .defaults = defaults,
+                                                                      .layouts = layouts,
+                                                                      .build = build,
+                                                                      .pays = pays,
+                                                                      .relative_error = relative_error,
+                                                                      .starts = starts,
+                                                                      .tasks = tasks};
 
 }  // namespace convoke

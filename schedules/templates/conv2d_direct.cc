@@ -71,6 +71,13 @@ int64_t max_pixels(const TappedConv2d& problem, const TargetSpec& target) {
   return std::max(kHidingAccumulators, (target.vector_registers - problem.x.kernel + 1) / 2);
 }
 
+int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, int samples) {
+  const TappedConv2d problem = *as_tapped(kernel);
+  const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
+  const int blocks = ceil_div(count_blocks(problem, block_of(problem, knobs, target)), knob("blocks"));
+  return samples * ceil_div(problem.y.out, knob("rows")) * blocks;
+}
+
 // A 1×1 convolution that makes more channels than it sums goes row by row: a row's whole pixels are written one after
 // the other, and its source stays in L1 for all blocks of channels. Where tasks are few, each has fewer blocks.
 int blocks_of_task(const TappedConv2d& problem, int block, int rows, int samples) {
@@ -216,6 +223,7 @@ const ScheduleTemplate templates::conv2d_direct = {.name = "conv2d_direct",
                                                    .defaults = defaults,
                                                    .layouts = layouts,
                                                    .build = build,
-                                                   .registers = registers};
+                                                   .registers = registers,
+                                                   .tasks = tasks};
 
 }  // namespace convoke

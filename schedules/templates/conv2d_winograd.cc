@@ -32,6 +32,11 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
   return starts(kernel, batch, target).front();
 }
 
+int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, int samples) {
+  const WinogradProblem problem = *winograd_problem(kernel);
+  return winograd_tasks(problem, winograd_form(problem, knobs, target), samples);
+}
+
 bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   return winograd_pays(*winograd_problem(kernel), defaults(kernel, batch, target), batch, target);
 }
@@ -254,7 +259,16 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_winograd = {
-    "conv2d_winograd", applies, knobs, defaults, layouts, build, registers, pays, relative_error, starts};
+const ScheduleTemplate templates::conv2d_winograd = {.name = "conv2d_winograd",
+                                                     .applies = applies,
+                                                     .knobs = knobs,
+                                                     .defaults = defaults,
+                                                     .layouts = layouts,
+                                                     .build = build,
+                                                     .registers = registers,
+                                                     .pays = pays,
+                                                     .relative_error = relative_error,
+                                                     .starts = starts,
+                                                     .tasks = tasks};
 
 }  // namespace convoke

@@ -41,6 +41,8 @@ struct ScheduleTemplate {
   double (*relative_error)(const Kernel&, const Knobs&) = nullptr;
   // Where else than at the defaults the tuner starts: points that single steps along a knob do not lead to.
   std::vector<Knobs> (*starts)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
+  // Into how many tasks a call of so many samples is shared out. Null: into many, or the knobs do not decide it.
+  int (*tasks)(const Kernel&, const Knobs&, const TargetSpec&, int samples) = nullptr;
   // Whether it builds kernels of activations in blocks of images (Layout::images).
   bool takes_images = false;
 };

@@ -190,6 +190,10 @@ WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, c
           .channels = block * static_cast<int>(largest_divisor(blocks, ceil_div(blocks, knob("tasks"))))};
 }
 
+int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images) {
+  return blocks_of(problem, form, images) * ceil_div(problem.made, form.channels);
+}
+
 KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target) {
   return {{"images", {1, 2, 4, 8, 16}},
           {"tasks", {1, 2, 4, 8, 16}},

@@ -38,6 +38,7 @@ struct WinogradForm {
 };
 
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target);
+int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images);
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target);
 // The cheapest of each tile size, the cheapest first, whether or not a direct convolution is cheaper.

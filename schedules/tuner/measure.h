@@ -20,7 +20,6 @@ struct Comparison {
 
 // Calls both in turns between multiply-add loops; turns in which the core was not itself count only when there are no
 // others. `seconds`: how long to go on; a candidate that is clearly slower is not waited for. Both on the same kernel.
-// An error when the candidate has fewer tasks than `base`, and less than four: on one thread that may be faster.
 Result<Comparison> compare(const Subject& base, const Subject& candidate, double seconds);
 
 // A call's nanoseconds, the least of a few: for shares of time, not for a choice.

@@ -46,7 +46,9 @@ class Climb {
     std::vector<Candidate> wave;
     for (const TemplateChoice& choice : request_.choices) {
       add({choice.name, choice.defaults}, wave);
-      for (const Knobs& start : choice.starts) add({choice.name, start}, wave);
+      for (const Knobs& start : choice.starts) {
+        if (choice.fits(start)) add({choice.name, start}, wave);
+      }
     }
     for (const Candidate& start : request_.starts) add(start, wave);
     return wave;

@@ -1,6 +1,5 @@
 #include "schedules/tuner/session.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace convoke {
@@ -30,13 +29,6 @@ std::vector<uint8_t> encode(DType dtype, const std::vector<float>& values) {
   return dtype == DType::kI32 ? elements<int32_t>(values) : elements<float>(values);
 }
 
-// A host whose threads are the caller, one after the other.
-void run_lanes(void* host, int32_t count, void (*task)(void* argument, int32_t i), void* argument) {
-  auto* most = static_cast<int32_t*>(host);
-  *most = std::max(*most, count);
-  for (int32_t lane = 0; lane < count; ++lane) task(argument, lane);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(const Subject& subject) {
@@ -44,11 +36,8 @@ Result<std::unique_ptr<Session>> Session::open(const Subject& subject) {
   ASSIGN_OR_RETURN(Weights weights, create_weights(library));
   std::unique_ptr<Session> session(new Session(subject, std::move(library), std::move(weights)));
   RETURN_IF_ERROR(session->set_operands());
-  convoke_context_options options{.threads = subject.threads};
-  if (subject.threads == 1) {
-    options = {.threads = kCountedTasks, .parallel_for = run_lanes, .host = &session->tasks_};
-  }
-  ASSIGN_OR_RETURN(session->context_, create_context(session->library_, session->weights_.get(), options));
+  ASSIGN_OR_RETURN(session->context_,
+                   create_context(session->library_, session->weights_.get(), {.threads = subject.threads}));
   return session;
 }
 

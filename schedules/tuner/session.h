@@ -25,11 +25,6 @@ class Session {
   Result<double> call(void* const* outputs = nullptr);  // nanoseconds of the kernel, a copy
   Result<std::vector<float>> outputs();                 // a call's: logical order, one after the other
 
-  // Of one thread: into how many tasks a call was shared out, up to kCountedTasks; 0 before the first, and for kernels
-  // that are too short for that.
-  static constexpr int kCountedTasks = 4;
-  int tasks() const { return tasks_; }
-
  private:
   Session(const Subject& subject, Library library, Weights weights)
       : subject_(subject), library_(std::move(library)), weights_(std::move(weights)) {}
@@ -40,7 +35,6 @@ class Session {
   Subject subject_;
   Library library_;
   Weights weights_;
-  int32_t tasks_ = 0;
   Context context_;
   std::vector<std::vector<uint8_t>> inputs_;
   std::vector<const void*> pointers_;

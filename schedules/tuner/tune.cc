@@ -69,8 +69,10 @@ class KernelTuner {
   SearchResult search(double default_ns, const std::function<bool(double gain)>& goes_on) {
     SearchRequest request{.choices = choices_, .best = default_, .best_ns = default_ns};
     const Candidate planned = candidate_of(kernel_.planned.instance);
+    const auto choice = std::ranges::find(choices_, planned.template_name, &TemplateChoice::name);
     if (is_valid(without_layouts(kernel_.planned.kernel), batch_class(kernel_.n), options_.target,
-                 planned.template_name, planned.knobs)) {
+                 planned.template_name, planned.knobs) &&
+        choice->fits(planned.knobs)) {
       request.starts = {planned};
     }
     double best_ns = default_ns;
