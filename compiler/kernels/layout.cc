@@ -9,7 +9,7 @@ namespace convoke {
 namespace {
 
 constexpr int64_t kMaxDims = 16;  // of a view
-constexpr std::string_view kTransformed = "winograd", kRotated = "rotated", kImages = "images";
+constexpr std::string_view kTransformed = "winograd", kStride = "stride", kRotated = "rotated", kImages = "images";
 
 std::string join(const std::vector<std::string>& parts, char separator) {
   std::string text;
@@ -51,11 +51,15 @@ bool read_axis(std::string_view& text, LayoutAxis& axis) {
   return read_number(text, axis.block) && axis.block > 0;
 }
 
-// "winograd4:" or "winograd4rotated:", perhaps.
+// "winograd4:", "winograd4stride2:" or "winograd4rotated:", perhaps.
 bool read_transform(std::string_view& text, KernelTransform& transform) {
   if (!text.starts_with(kTransformed)) return true;
   text.remove_prefix(kTransformed.size());
   if (!read_number(text, transform.tile) || transform.tile == 0) return false;
+  if (text.starts_with(kStride)) {
+    text.remove_prefix(kStride.size());
+    if (!read_number(text, transform.stride) || transform.stride < 2) return false;
+  }
   transform.rotated = text.starts_with(kRotated);
   if (transform.rotated) text.remove_prefix(kRotated.size());
   return accept(text, ':');
@@ -63,15 +67,17 @@ bool read_transform(std::string_view& text, KernelTransform& transform) {
 
 std::string to_string(const KernelTransform& transform) {
   if (transform.tile == 0) return "";
-  return std::string(kTransformed) + std::to_string(transform.tile) + (transform.rotated ? std::string(kRotated) : "") +
-         ":";
+  return std::string(kTransformed) + std::to_string(transform.tile) +
+         (transform.stride == 1 ? "" : std::string(kStride) + std::to_string(transform.stride)) +
+         (transform.rotated ? std::string(kRotated) : "") + ":";
 }
 
-// There are transforms to 4 points and up to 8.
+// There are transforms to 3 points and up to 8, of each of a stride's phases.
 Status check_transform(const Type& type, const Layout& layout) {
   const auto fits = [&](int64_t kernel) {
-    const int64_t tile = layout.transform.tile;
-    return kernel > 1 && tile > 1 && tile + kernel - 1 >= 4 && tile + kernel - 1 <= 8;
+    const int64_t tile = layout.transform.tile, stride = layout.transform.stride;
+    const int64_t most_taps = (kernel + stride - 1) / stride;
+    return kernel > stride && tile > 1 && tile + most_taps - 1 <= 8;
   };
   if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2]) || !fits(type.dims[3]) ||
       (!layout.view.empty() && layout.view != type.dims)) {
@@ -122,7 +128,7 @@ std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
   std::vector<int64_t> dims = layout.view;
   if (dims.empty()) dims.assign(type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end());
   if (layout.transformed()) {
-    for (size_t d = 2; d < dims.size(); ++d) dims[d] += layout.transform.tile - 1;
+    for (size_t d = 2; d < dims.size(); ++d) dims[d] += layout.transform.stride * (layout.transform.tile - 1);
   }
   return dims;
 }

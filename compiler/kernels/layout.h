@@ -3,7 +3,7 @@
 // outermost first; a dimension may be blocked: its outer part (index / block) and inner part (index % block) are two
 // axes. The last block is padded with zeros.
 //
-// A convolution's weight may lie transformed: F(m×m, k×k) of Winograd makes each kernel one of (m+k−1)×(m+k−1) numbers
+// A convolution's weight may lie transformed: F(m×m, k×k) of Winograd makes each kernel one of n×n numbers
 // (schedules/templates/winograd.h), which the layout orders as it would a kernel of that size. Only packed copies lie
 // so: parameters stay what they are.
 //
@@ -32,6 +32,7 @@ struct LayoutAxis {
 
 struct KernelTransform {
   int64_t tile = 0;      // outputs m of F(m×m, k×k); 0: not transformed
+  int64_t stride = 1;    // of the convolution
   bool rotated = false;  // the kernel is turned by 180° first, as data gradients want it
   bool operator==(const KernelTransform&) const = default;
 };
@@ -46,7 +47,8 @@ struct Layout {
   bool operator==(const Layout&) const = default;
 };
 
-// "plain", "(120,16,5,5)0/16.2.3.1.0%16", "winograd4:0/16.2.3.1.0%16", "winograd4rotated:1/16.2.3.0.1%16", "images16":
+// "plain", "(120,16,5,5)0/16.2.3.1.0%16", "winograd4:0/16.2.3.1.0%16", "winograd4rotated:1/16.2.3.0.1%16",
+// "winograd4stride2:0/16.2.3.1.0%16", "images16":
 // the text form of a kernel's key.
 std::string to_string(const Layout&);
 Result<Layout> parse_layout(std::string_view text);

@@ -1,5 +1,5 @@
-// conv2d_winograd: convolutions of stride 1 and their data gradients by minimal filtering F(m×m, k×k) (winograd.h),
-// m = 2 to 6: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the (m+k−1)² points a matrix product over
+// conv2d_winograd: convolutions and data gradients of stride 1 by minimal filtering F(m×m, k×k) (winograd.h), m = 2 to
+// 6: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the points in two dimensions a matrix product over
 // channels. A data gradient is the convolution of the output gradient with the rotated kernel.
 //
 // A task is a block of tx × ty tiles of `images` images and a share of what is made (`tasks` shares or a few more). It
@@ -62,7 +62,7 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
     using enum LayoutAxis::Part;
     layout.axes = {{1, kOuter, form.block()}, {2}, {3}, {0}, {1, kInner, form.block()}};
   }
-  layout.transform = {.tile = form.tile, .rotated = !problem.is_forward};
+  layout.transform = {.tile = form.tile(), .stride = problem.stride, .rotated = !problem.is_forward};
   return layouts;
 }
 
@@ -84,7 +84,8 @@ Expr input_pixel(const Body& body, const WinogradProblem& problem, const Winogra
                  const Expr& px, const Expr& py) {
   const Expr tx = s.bx * form.tx + s.t % form.tx, ty = s.by * form.ty + s.t / form.tx % form.ty;
   const Expr n = min(s.bn * form.images + s.t / (form.tx * form.ty), body.batch - 1);
-  const Expr x = tx * form.tile + px - problem.x.padding, y = ty * form.tile + py - problem.y.padding;
+  const int step = form.tile() * problem.stride;
+  const Expr x = tx * step + px - problem.x.padding, y = ty * step + py - problem.y.padding;
   const Expr inside = likely(x >= 0 && x < problem.x.source) && likely(y >= 0 && y < problem.y.source);
   return select(inside,
                 anchor_operand(body, 0)(s.c, clamp(x, 0, problem.x.source - 1), clamp(y, 0, problem.y.source - 1), n),
@@ -97,7 +98,7 @@ Func transformed_weight(const Body& body, const WinogradProblem& problem, const 
   const int input = anchor_input(*body.kernel, 1);
   Func transformed = weight;
   if (!body.kernel->input_layouts[static_cast<size_t>(input)].transformed()) {
-    const KernelTransform transform = {.tile = form.tile, .rotated = !problem.is_forward};
+    const KernelTransform transform = {.tile = form.tile(), .stride = problem.stride, .rotated = !problem.is_forward};
     transformed =
         winograd_weights(weight, body.kernel->body.type(body.kernel->inputs[static_cast<size_t>(input)]), transform);
     transformed.compute_root();
@@ -114,11 +115,13 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
     return elements;
   };
-  const int n = form.points;
+  const int n = form.points();
   s.columns(at) =
-      mux(s.i, winograd_input(vector(n, [&](const Expr& e) { return input_pixel(body, problem, form, s, s.j, e); })));
+      mux(s.i, winograd_input(form.filtering,
+                              vector(n, [&](const Expr& e) { return input_pixel(body, problem, form, s, s.j, e); })));
   s.input(at) =
-      mux(s.j, winograd_input(vector(n, [&](const Expr& e) { return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn); })));
+      mux(s.j, winograd_input(form.filtering,
+                              vector(n, [&](const Expr& e) { return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn); })));
   const Func weight = transformed_weight(body, problem, form);
   const Expr tile = min(s.t, form.block_tiles() - 1);
   s.sums(at) = 0.0f;
@@ -127,20 +130,19 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
   s.products(at) = s.sums(at);
   const std::vector<Var> tile_at = {s.c, s.i, s.j, s.tx, s.ty, s.n};
   const Expr block_tile = s.tx % form.tx + form.tx * (s.ty % form.ty + form.ty * (s.n % form.images));
-  s.rows(tile_at) = mux(s.i, winograd_output(vector(n,
-                                                    [&](const Expr& e) {
-                                                      return s.products(s.c, e, s.j, block_tile, s.tx / form.tx,
-                                                                        s.ty / form.ty, s.n / form.images);
-                                                    }),
-                                             form.tile));
+  const auto product = [&](const Expr& e) {
+    return s.products(s.c, e, s.j, block_tile, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
+  };
+  s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
   s.pixels(tile_at) = mux(
-      s.j, winograd_output(vector(n, [&](const Expr& e) { return s.rows(s.c, s.i, e, s.tx, s.ty, s.n); }), form.tile));
+      s.j,
+      winograd_output(form.filtering, vector(n, [&](const Expr& e) { return s.rows(s.c, s.i, e, s.tx, s.ty, s.n); })));
   return s;
 }
 
 Func result_of(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s) {
   Var c("c"), x("x"), y("y"), n("n");
-  const int m = form.tile;
+  const int m = form.tile();
   Expr value = s.pixels(c, y % m, x % m, x / m, y / m, n);
   if (problem.has_bias) value += anchor_operand(body, 2)(c);
   Func result("result");
@@ -221,7 +223,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
   Func& out = outputs[0];
   const std::vector<Var> at = out.args();
-  const int m = form.tile;
+  const int m = form.tile();
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
       task("task");
   out.bound(at[0], 0, problem.made).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
@@ -253,7 +255,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
         .unroll(s.j);
   }
   s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
-  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points);
+  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points());
   return finish(body, outputs);
 }
 

@@ -1,4 +1,4 @@
-// The points 0, ±1, ±2, ±1/2, with ∞ last (winograd.h). ±p share what is even and what is odd in p.
+// The transforms by phases and points (winograd.h). Points ±p share what is even and what is odd in p.
 #include "schedules/templates/winograd.h"
 
 #include <array>
@@ -18,7 +18,7 @@ constexpr std::array kPoints = {0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5};
 // A transform's finite points: 0, pairs ±p, and at an even number of them one that has no partner.
 struct Points {
   explicit Points(size_t points) {
-    ENSURE(points >= 4 && points <= kPoints.size() + 1) << points << " points";
+    ENSURE(points >= 3 && points <= kPoints.size() + 1) << points << " points";
     finite.assign(kPoints.begin(), kPoints.begin() + static_cast<std::ptrdiff_t>(points) - 1);
     for (size_t j = 1; j + 1 < finite.size(); j += 2) pairs.push_back(finite[j]);
     if (finite.size() % 2 == 0) single = finite.back();
@@ -70,10 +70,9 @@ Exprs scaled(Exprs values) {
   return values;
 }
 
-}  // namespace
-
 // Row j has the coefficients of Π_{l≠j} (x − a_l). A single point s multiplies all rows but its own by x − s.
-Exprs winograd_input(const Exprs& d) {
+Exprs input_of(const Filtering& phase, const Exprs& d) {
+  if (phase.taps == 1) return d;
   const Points points(d.size());
   Exprs differences = d;
   if (points.single != 0) {
@@ -89,42 +88,124 @@ Exprs winograd_input(const Exprs& d) {
   return values;
 }
 
-Exprs winograd_output_gradient(const Exprs& dy, int n) {
+// The polynomial with these coefficients at n points.
+Exprs evaluate(const Exprs& x, size_t n) {
   const Points points(n);
-  Exprs values = {dy.front()};
+  Exprs values = {x.front()};
   for (double p : points.pairs) {
-    const Expr even = half_of_polynomial(dy, p, 0), odd = half_of_polynomial(dy, p, 1);
+    const Expr even = half_of_polynomial(x, p, 0), odd = half_of_polynomial(x, p, 1);
     values.insert(values.end(), {even + odd, even - odd});
   }
   if (points.single != 0) {
-    values.push_back(half_of_polynomial(dy, points.single, 0) + half_of_polynomial(dy, points.single, 1));
+    values.push_back(half_of_polynomial(x, points.single, 0) + half_of_polynomial(x, points.single, 1));
   }
-  values.push_back(dy.back());
+  values.push_back(x.back());
   return values;
 }
 
-Exprs winograd_output(const Exprs& products, int outputs) {
-  const Points points(products.size());
-  Exprs y(outputs);
-  for (int i = 0; i < outputs; ++i) {
-    if (i == 0) y[i] = products.front();
+// The transpose of evaluate.
+Exprs combine(const Exprs& values, int count) {
+  const Points points(values.size());
+  Exprs x(count);
+  for (int i = 0; i < count; ++i) {
+    if (i == 0) x[i] = values.front();
     for (size_t p = 0; p < points.pairs.size(); ++p) {
-      const Expr &at_plus = products[2 * p + 1], &at_minus = products[2 * p + 2];
-      y[i] = plus(y[i], times(i % 2 == 0 ? at_plus + at_minus : at_plus - at_minus, std::pow(points.pairs[p], i)));
+      const Expr &at_plus = values[2 * p + 1], &at_minus = values[2 * p + 2];
+      x[i] = plus(x[i], times(i % 2 == 0 ? at_plus + at_minus : at_plus - at_minus, std::pow(points.pairs[p], i)));
     }
-    if (points.single != 0) y[i] = y[i] + times(products[products.size() - 2], std::pow(points.single, i));
-    if (i == outputs - 1) y[i] = y[i] + products.back();
+    if (points.single != 0) x[i] = plus(x[i], times(values[values.size() - 2], std::pow(points.single, i)));
+    if (i == count - 1) x[i] = x[i] + values.back();
   }
+  return x;
+}
+
+Exprs kernel_of(const Filtering& phase, const Exprs& w) {
+  return phase.taps == 1 ? Exprs(phase.outputs, w[0]) : scaled(evaluate(w, phase.points()));
+}
+
+Exprs output_of(const Filtering& phase, const Exprs& products) {
+  return phase.taps == 1 ? products : combine(products, phase.outputs);
+}
+
+Exprs output_gradient_of(const Filtering& phase, const Exprs& dy) {
+  return phase.taps == 1 ? dy : evaluate(dy, phase.points());
+}
+
+Exprs kernel_gradient_of(const Filtering& phase, const Exprs& products) {
+  if (phase.taps > 1) return combine(scaled(products), phase.taps);
+  return {std::accumulate(products.begin() + 1, products.end(), products[0])};
+}
+
+// Phases p of a stride: their points begin behind those of the phases before.
+template <typename Visit>
+void for_each_phase(const Filtering& filtering, Visit visit) {
+  for (int p = 0, first = 0; p < filtering.stride; ++p) {
+    const int taps = (filtering.taps - p + filtering.stride - 1) / filtering.stride;
+    const Filtering phase{filtering.outputs, taps};
+    visit(phase, p, first);
+    first += phase.points();
+  }
+}
+
+Exprs every(const Exprs& x, int stride, int first) {
+  Exprs some;
+  for (size_t i = first; i < x.size(); i += stride) some.push_back(x[i]);
+  return some;
+}
+
+void append(Exprs& values, const Exprs& more) { values.insert(values.end(), more.begin(), more.end()); }
+
+Exprs points_of(const Exprs& values, const Filtering& phase, int first) {
+  return {values.begin() + first, values.begin() + first + phase.points()};
+}
+
+}  // namespace
+
+Exprs winograd_input(const Filtering& filtering, const Exprs& d) {
+  Exprs values;
+  for_each_phase(filtering, [&](const Filtering& phase, int p, int) {
+    append(values, input_of(phase, every(d, filtering.stride, p)));
+  });
+  return values;
+}
+
+Exprs winograd_kernel(const Filtering& filtering, const Exprs& w) {
+  Exprs values;
+  for_each_phase(filtering, [&](const Filtering& phase, int p, int) {
+    append(values, kernel_of(phase, every(w, filtering.stride, p)));
+  });
+  return values;
+}
+
+Exprs winograd_output(const Filtering& filtering, const Exprs& products) {
+  Exprs y(filtering.outputs);
+  for_each_phase(filtering, [&](const Filtering& phase, int, int first) {
+    const Exprs part = output_of(phase, points_of(products, phase, first));
+    for (size_t i = 0; i < y.size(); ++i) y[i] = plus(y[i], part[i]);
+  });
   return y;
 }
 
-Exprs winograd_kernel(const Exprs& w, int points) { return scaled(winograd_output_gradient(w, points)); }
+Exprs winograd_output_gradient(const Filtering& filtering, const Exprs& dy) {
+  Exprs values;
+  for_each_phase(filtering, [&](const Filtering& phase, int, int) { append(values, output_gradient_of(phase, dy)); });
+  return values;
+}
 
-Exprs winograd_kernel_gradient(const Exprs& sums, int taps) { return winograd_output(scaled(sums), taps); }
+Exprs winograd_kernel_gradient(const Filtering& filtering, const Exprs& products) {
+  Exprs dw(filtering.taps);
+  for_each_phase(filtering, [&](const Filtering& phase, int p, int first) {
+    const Exprs part = kernel_gradient_of(phase, points_of(products, phase, first));
+    for (size_t i = 0; i < part.size(); ++i) dw[p + filtering.stride * i] = part[i];
+  });
+  return dw;
+}
 
 Func winograd_weights(const Func& weight, const Type& type, const KernelTransform& transform) {
   const int width = static_cast<int>(type.dims[3]), height = static_cast<int>(type.dims[2]);
-  const int tile = static_cast<int>(transform.tile);
+  const auto filtering = [&](int taps) {
+    return Filtering{static_cast<int>(transform.tile), taps, static_cast<int>(transform.stride)};
+  };
   Var i("i"), j("j"), ci("ci"), co("co");
   Exprs rows;
   for (int y = 0; y < height; ++y) {
@@ -133,10 +214,10 @@ Func winograd_weights(const Func& weight, const Type& type, const KernelTransfor
       const Expr tap = transform.rotated ? weight(width - 1 - x, height - 1 - y, ci, co) : weight(x, y, ci, co);
       row.push_back(tap);
     }
-    rows.push_back(mux(i, winograd_kernel(row, width + tile - 1)));
+    rows.push_back(mux(i, winograd_kernel(filtering(width), row)));
   }
   Func transformed("winograd_weights");
-  transformed(i, j, ci, co) = mux(j, winograd_kernel(rows, height + tile - 1));
+  transformed(i, j, ci, co) = mux(j, winograd_kernel(filtering(height), rows));
   return transformed;
 }
 

@@ -2,10 +2,13 @@
 // that they see, by n products in place of m·r (Lavin & Gray, arXiv:1509.09308). In two dimensions each applies along
 // either axis: y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, and for gradients dw = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
 //
-// A and G evaluate a polynomial whose coefficients are their operand at n points, 4 to 8: the first n − 1 of 0, ±1, ±2,
-// ±1/2, and ∞; G divides by N_j = Π (a_j − a_l). So B depends on n alone: F(4,3) and F(2,5) share it. Root mean square
-// errors of 256 channels, relative to the result: F(2,3) 4e-7, F(4,3) 2.8e-6, F(5,3) 4.1e-6, F(6,3) 4.7e-6; a ninth point
-// has 5e-5.
+// A and G evaluate a polynomial whose coefficients are their operand at n points, 3 to 8: the first n − 1 of 0, 1, −1,
+// 2, −2, 1/2, −1/2, and ∞; G divides by N_j = Π (a_j − a_l). So B depends on n alone: F(4,3) and F(2,5) share it. Root
+// mean square errors of 256 channels, relative to the result: F(2,3) 4e-7, F(4,3) 2.8e-6, F(5,3) 4.1e-6, F(6,3) 4.7e-6;
+// a ninth point has 5e-5.
+//
+// A convolution of stride s is the sum of s of stride 1, each of every s-th input and tap: their points lie one after
+// the other. One of a single tap is a product by input, without a transform.
 //
 // Each function makes the whole transformed vector of a vector of scalars; with `mux(i, …)` and i unrolled that is
 // straight-line code without a matrix.
@@ -18,13 +21,18 @@
 
 namespace convoke {
 
+struct Filtering {
+  int outputs, taps, stride = 1;                                // m, r, s
+  int points() const { return stride * (outputs - 1) + taps; }  // and inputs
+};
+
 using Exprs = std::vector<Halide::Expr>;
 
-Exprs winograd_input(const Exprs& d);                         // Bᵀ d: n → n
-Exprs winograd_kernel(const Exprs& w, int points);            // G w: r → n
-Exprs winograd_output(const Exprs& products, int outputs);    // Aᵀ p: n → m
-Exprs winograd_output_gradient(const Exprs& dy, int points);  // A dy: m → n
-Exprs winograd_kernel_gradient(const Exprs& sums, int taps);  // Gᵀ s: n → r
+Exprs winograd_input(const Filtering& filtering, const Exprs& d);             // Bᵀ d: n → n
+Exprs winograd_kernel(const Filtering& filtering, const Exprs& w);            // G w: r → n
+Exprs winograd_output(const Filtering& filtering, const Exprs& products);     // Aᵀ p: n → m
+Exprs winograd_output_gradient(const Filtering& filtering, const Exprs& dy);  // A dy: m → n
+Exprs winograd_kernel_gradient(const Filtering& filtering, const Exprs& p);   // Gᵀ p: n → r
 
 // G w Gᵀ of every kernel of a weight (kx, ky, ci, co) of type f32[co,ci,ky,kx]: (i, j, ci, co) with i along x. In
 // float: the weights of F(4×4,3×3) are then off by 3e-8 (relative L2), by 1.5e-8 if only rounded at last; its sums by

@@ -16,10 +16,10 @@
 namespace convoke {
 namespace {
 
-bool is_plain(const Conv2d& conv) {
+bool is_square(const Conv2d& conv) {
   const Window2d& w = conv.window;
-  return w.stride_x == 1 && w.stride_y == 1 && w.dilation_x == 1 && w.dilation_y == 1 && conv.groups == 1 &&
-         w.kernel.w == w.kernel.h && (w.kernel.w == 3 || w.kernel.w == 5);
+  return w.stride_x == w.stride_y && w.dilation_x == 1 && w.dilation_y == 1 && conv.groups == 1 &&
+         w.kernel.w == w.kernel.h;
 }
 
 // Lanes are whole: the widest vector that divides the channels.
@@ -28,38 +28,41 @@ int lanes_of(int channels, const TargetSpec& target) {
 }
 
 int blocks_of(const WinogradProblem& problem, const WinogradForm& form, int images) {
-  return ceil_div(problem.x.out, form.tile * form.tx) * ceil_div(problem.y.out, form.tile * form.ty) *
+  return ceil_div(problem.x.out, form.tile() * form.tx) * ceil_div(problem.y.out, form.tile() * form.ty) *
          ceil_div(images, form.images);
 }
 
-// F(tile×tile, kernel×kernel).
+// F(tile×tile, kernel×kernel) of a stride.
 //
 // `error` is relative to the direct sums'. Rounding errors of independent terms add as squares: row i of A weighs those
 // of point j, whose transforms make factors of √Σ B² and √Σ G². Σ_j A²_ij·ΣB²_j·ΣG²_j over k terms, of the worst row;
 // the square of its root for two dimensions.
 //
 // `transform` is the price of both transforms of a channel's tile by the point, in multiply-adds (cost).
-struct Filtering {
-  int kernel, tile;
+struct Offer {
+  int kernel, stride, tile;
   double error, transform;
 };
 
-constexpr Filtering kFilterings[] = {
-    {3, 2, 1, 3.5}, {3, 4, 10.5, 10.5}, {3, 5, 14.4, 14}, {3, 6, 15.4, 16},
-    {5, 2, 4, 3.5}, {5, 3, 5.6, 9},     {5, 4, 6, 9},
+constexpr Offer kOffers[] = {
+    {3, 1, 2, 1, 3.5},  {3, 1, 4, 10.5, 10.5}, {3, 1, 5, 14.4, 14}, {3, 1, 6, 15.4, 16},  {5, 1, 2, 4, 3.5},
+    {5, 1, 3, 5.6, 9},  {5, 1, 4, 6, 9},       {3, 2, 2, 1, 2},     {3, 2, 3, 1, 3},      {3, 2, 4, 3.6, 6},
+    {3, 2, 5, 10.1, 6}, {3, 2, 6, 13.7, 8},    {7, 2, 2, 1, 8},     {7, 2, 3, 2.7, 10.5}, {7, 2, 4, 4.7, 13},
+    {11, 4, 2, 1, 6},   {11, 4, 3, 1, 8},
 };
 
-const Filtering& filtering_of(int kernel, int tile) {
-  const auto* found = std::ranges::find_if(
-      kFilterings, [&](const Filtering& filtering) { return filtering.kernel == kernel && filtering.tile == tile; });
-  ENSURE(found != std::end(kFilterings)) << "F(" << tile << "," << kernel << ")";
+const Offer& offer_of(const WinogradProblem& problem, int tile) {
+  const auto* found = std::ranges::find_if(kOffers, [&](const Offer& offer) {
+    return offer.kernel == problem.kernel && offer.stride == problem.stride && offer.tile == tile;
+  });
+  ENSURE(found != std::end(kOffers)) << "F(" << tile << "," << problem.kernel << "), stride " << problem.stride;
   return *found;
 }
 
 std::vector<int64_t> tiles_of(const WinogradProblem& problem) {
   std::vector<int64_t> tiles;
-  for (const Filtering& filtering : kFilterings) {
-    if (filtering.kernel == problem.kernel) tiles.push_back(filtering.tile);
+  for (const Offer& offer : kOffers) {
+    if (offer.kernel == problem.kernel && offer.stride == problem.stride) tiles.push_back(offer.tile);
   }
   return tiles;
 }
@@ -91,7 +94,10 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
-  const double points = form.points * form.points, tiles = form.block_tiles(), in = problem.summed, out = form.channels;
+  // Vectors of the input are shorter where its channels are few.
+  const double in_vectors = std::max(1.0, 1.0 * form.lanes / form.lanes_in);
+  const double points = form.points() * form.points(), tiles = form.block_tiles(), in = problem.summed,
+               out = form.channels;
   const int blocks = blocks_of(problem, form, images);
 
   const double padded = ceil_div(form.block_tiles(), form.tiles) * form.tiles;
@@ -105,10 +111,10 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const double scratch_bytes = kFloat * points * tiles * (in + out);
   const double byte_of_scratch = kSpilledByte * beyond(target.l2_bytes / 3.0, scratch_bytes) +
                                  kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
-  const double of_tile = filtering_of(problem.kernel, form.tile).transform + 2 * kFloat * byte_of_scratch;
+  const double of_tile = offer_of(problem, form.tile()).transform + 2 * kFloat * byte_of_scratch;
 
-  const double block =
-      points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
+  const double block = points * (std::max(products, weight) + kExposed * std::min(products, weight) +
+                                 of_tile * tiles * (in * in_vectors + out));
   return block * ceil_div(problem.made, form.channels) * blocks;
 }
 
@@ -151,35 +157,40 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   if (kernel.anchor == kNoAnchor) return std::nullopt;
   const NodeView node = anchor_view(kernel);
   const auto number = [](int64_t value) { return static_cast<int>(value); };
-  if (const auto conv = as_conv2d(node); conv && is_plain(*conv)) {
-    return WinogradProblem{.x = {number(conv->window.left), number(conv->in.w), number(conv->out.w)},
-                           .y = {number(conv->window.top), number(conv->in.h), number(conv->out.h)},
-                           .kernel = number(conv->window.kernel.w),
-                           .summed = number(conv->in_c),
-                           .made = number(conv->out_c),
-                           .is_forward = true,
-                           .has_bias = conv->has_bias};
+  const auto offered = [](WinogradProblem problem) -> std::optional<WinogradProblem> {
+    if (tiles_of(problem).empty()) return std::nullopt;
+    return problem;
+  };
+  if (const auto conv = as_conv2d(node); conv && is_square(*conv)) {
+    return offered({.x = {number(conv->window.left), number(conv->in.w), number(conv->out.w)},
+                    .y = {number(conv->window.top), number(conv->in.h), number(conv->out.h)},
+                    .kernel = number(conv->window.kernel.w),
+                    .stride = number(conv->window.stride_x),
+                    .summed = number(conv->in_c),
+                    .made = number(conv->out_c),
+                    .is_forward = true,
+                    .has_bias = conv->has_bias});
   }
-  if (const auto conv = as_conv2d_backward_data(node); conv && is_plain(*conv)) {
+  if (const auto conv = as_conv2d_backward_data(node); conv && is_square(*conv) && conv->window.stride_x == 1) {
     const int k = number(conv->window.kernel.w);
-    return WinogradProblem{.x = {k - 1 - number(conv->window.left), number(conv->out.w), number(conv->in.w)},
-                           .y = {k - 1 - number(conv->window.top), number(conv->out.h), number(conv->in.h)},
-                           .kernel = k,
-                           .summed = number(conv->out_c),
-                           .made = number(conv->in_c),
-                           .is_forward = false,
-                           .has_bias = false};
+    return offered({.x = {k - 1 - number(conv->window.left), number(conv->out.w), number(conv->in.w)},
+                    .y = {k - 1 - number(conv->window.top), number(conv->out.h), number(conv->in.h)},
+                    .kernel = k,
+                    .stride = 1,
+                    .summed = number(conv->out_c),
+                    .made = number(conv->in_c),
+                    .is_forward = false,
+                    .has_bias = false});
   }
   return std::nullopt;
 }
 
-double winograd_error(const WinogradProblem& problem, int tile) { return filtering_of(problem.kernel, tile).error; }
+double winograd_error(const WinogradProblem& problem, int tile) { return offer_of(problem, tile).error; }
 
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target) {
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   const int lanes = lanes_of(problem.made, target), block = knob("vectors") * lanes, blocks = problem.made / block;
-  return {.tile = knob("tile"),
-          .points = knob("tile") + problem.kernel - 1,
+  return {.filtering = {knob("tile"), problem.kernel, problem.stride},
           .tx = knob("tx"),
           .ty = knob("ty"),
           .images = knob("images"),

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "schedules/templates/template.h"
+#include "schedules/templates/winograd.h"
 
 namespace convoke {
 
@@ -14,7 +15,7 @@ struct WinogradAxis {
 
 struct WinogradProblem {
   WinogradAxis x, y;
-  int kernel;  // k×k
+  int kernel, stride;  // k×k
   int summed, made;
   bool is_forward, has_bias;
 };
@@ -27,12 +28,14 @@ double winograd_error(const WinogradProblem& problem, int tile);
 
 // What the knobs say of a problem.
 struct WinogradForm {
-  int tile, points;     // m and m + k − 1
+  Filtering filtering;  // of an axis
   int tx, ty, images;   // a block of tiles
   int tiles, vectors;   // a register tile
   int lanes, lanes_in;  // of what is made, of what is summed
   int channels;         // of a task
 
+  int tile() const { return filtering.outputs; }
+  int points() const { return filtering.points(); }
   int block() const { return vectors * lanes; }
   int block_tiles() const { return tx * ty * images; }
 };

@@ -2,7 +2,6 @@
 #include "schedules/templates/winograd_weight_gradient.h"
 
 #include "compiler/ops/conv2d.h"
-#include "schedules/templates/winograd.h"
 
 namespace convoke {
 
@@ -57,21 +56,23 @@ void define_input(const WinogradWork& work, WinogradGradient& g) {
   const WinogradWeightGradient& problem = work.problem;
   g.input_patch(g.p, g.x, g.y, g.a, g.t, g.chunk) =
       pixel_of_tile(work, g, problem.x, problem.y, anchor_operand(work.body, 1), g.a * kWinogradPanel + g.p);
-  g.input_columns(g.p, g.i, g.x, g.a, g.t, g.chunk) = mux(
-      g.i,
-      winograd_input(row_of(problem.points(), [&](int y) { return g.input_patch(g.p, g.x, y, g.a, g.t, g.chunk); })));
-  g.input(g.p, g.t, g.a, g.i, g.j, g.chunk) = mux(
-      g.j,
-      winograd_input(row_of(problem.points(), [&](int j) { return g.input_columns(g.p, g.i, j, g.a, g.t, g.chunk); })));
+  g.input_columns(g.p, g.i, g.x, g.a, g.t, g.chunk) =
+      mux(g.i, winograd_input(problem.filtering(), row_of(problem.points(), [&](int y) {
+                                return g.input_patch(g.p, g.x, y, g.a, g.t, g.chunk);
+                              })));
+  g.input(g.p, g.t, g.a, g.i, g.j, g.chunk) =
+      mux(g.j, winograd_input(problem.filtering(), row_of(problem.points(), [&](int j) {
+                                return g.input_columns(g.p, g.i, j, g.a, g.t, g.chunk);
+                              })));
 }
 
 void define_output_gradient(const WinogradWork& work, WinogradGradient& g) {
   const WinogradWeightGradient& problem = work.problem;
-  const int lanes = work.form.lanes, points = problem.points();
+  const int lanes = work.form.lanes;
   const auto of_output = [](TiledAxis axis) {
     return TiledAxis{.tile = axis.tile, .pixels = axis.tile, .padding = 0, .in = axis.out, .out = axis.out};
   };
-  const auto transform = [&](const Exprs& dy) { return winograd_output_gradient(dy, points); };
+  const auto transform = [&](const Exprs& dy) { return winograd_output_gradient(problem.filtering(), dy); };
   Expr vector = g.b * (work.form.block / lanes) + g.l / lanes;
   // Blocks may reach beyond the channels.
   if (problem.out_c % (work.form.block * work.form.blocks) != 0) vector = min(vector, problem.out_c / lanes - 1);
@@ -102,9 +103,8 @@ void define_sums(const WinogradWork& work, WinogradGradient& g) {
 }
 
 void define_gradient(const WinogradWork& work, WinogradGradient& g) {
-  constexpr int kTaps = 3;
   const int points = work.problem.points(), channels = work.form.channels;
-  const auto transform = [](const Exprs& sums) { return winograd_kernel_gradient(sums, kTaps); };
+  const auto transform = [&](const Exprs& sums) { return winograd_kernel_gradient(work.problem.filtering(), sums); };
   g.kernel_columns(g.l, g.ci, g.ky, g.j, g.b, g.slice) = mux(
       g.ky, transform(row_of(
                 points, [&](int i) { return g.sums(g.l, g.ci % channels, g.ci / channels, g.b, i, g.j, g.slice); })));

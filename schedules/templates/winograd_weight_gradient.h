@@ -13,6 +13,7 @@
 
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
+#include "schedules/templates/winograd.h"
 
 namespace convoke {
 
@@ -30,7 +31,8 @@ struct WinogradWeightGradient {
   int in_c, out_c;
 
   int tile() const { return x.tile; }
-  int points() const { return x.tile + 2; }
+  Filtering filtering() const { return {x.tile, 3}; }
+  int points() const { return filtering().points(); }
   int tiles() const { return x.tiles() * y.tiles(); }  // of an image
 };
 

@@ -14,8 +14,9 @@ using Dims = std::vector<int64_t>;
 
 TEST_CASE("a layout reads back as it was printed") {
   CHECK(to_string(packed_weights({120, 16, 5, 5}, 16)) == "(120,16,5,5)0/16.2.3.1.0%16");
-  for (const char* text : {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0",
-                           "winograd4:0/16.2.3.1.0%16", "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8", "images16"}) {
+  for (const char* text :
+       {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0", "winograd4:0/16.2.3.1.0%16",
+        "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8", "winograd4stride2:0/16.2.3.1.0%16", "images16"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE(layout.ok());

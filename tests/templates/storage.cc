@@ -43,8 +43,10 @@ size_t place_in_batch(const Type& type, const Layout& layout, int64_t index) {
 
 // G of F(m, r): row j is 1, a_j, … a_j^{r−1} over N_j = Π_{l≠j} (a_j − a_l) of the finite points, the last row the
 // coefficient of the highest power.
-std::vector<std::vector<double>> kernel_transform(int64_t points, int64_t taps) {
-  const std::vector<double> finite = points == 4 ? std::vector<double>{0, 1, -1} : std::vector<double>{0, 1, -1, 2, -2};
+std::vector<std::vector<double>> phase_transform(int64_t outputs, int64_t taps) {
+  if (taps == 1) return std::vector<std::vector<double>>(static_cast<size_t>(outputs), {1});
+  std::vector<double> finite = {0, 1, -1, 2, -2, 0.5, -0.5};
+  finite.resize(static_cast<size_t>(outputs + taps - 2));
   std::vector<std::vector<double>> rows;
   for (double a : finite) {
     double power = 1;
@@ -56,16 +58,30 @@ std::vector<std::vector<double>> kernel_transform(int64_t points, int64_t taps) 
   return rows;
 }
 
+// Of a stride: the phases one after the other, each of every stride-th tap.
+std::vector<std::vector<double>> kernel_transform(const KernelTransform& transform, int64_t taps) {
+  std::vector<std::vector<double>> rows;
+  const int64_t stride = transform.stride;
+  for (int64_t p = 0; p < stride; ++p) {
+    for (const std::vector<double>& of_phase : phase_transform(transform.tile, (taps - p + stride - 1) / stride)) {
+      std::vector<double>& row = rows.emplace_back(static_cast<size_t>(taps));
+      for (size_t k = 0; k < of_phase.size(); ++k)
+        row[static_cast<size_t>(p) + k * static_cast<size_t>(stride)] = of_phase[k];
+    }
+  }
+  return rows;
+}
+
 // G w Gᵀ of each kernel of an OIHW weight, of type `transformed`.
-Tensor transform_kernels(const Tensor& weight, const Type& transformed, bool rotated) {
+Tensor transform_kernels(const Tensor& weight, const Type& transformed, const KernelTransform& transform) {
   Tensor result(transformed.dims);
   const int64_t points_y = result.dim(2), points_x = result.dim(3), taps_y = weight.dim(2), taps_x = weight.dim(3);
-  const auto gy = kernel_transform(points_y, taps_y), gx = kernel_transform(points_x, taps_x);
+  const auto gy = kernel_transform(transform, taps_y), gx = kernel_transform(transform, taps_x);
   for (int64_t i = 0; i < result.elems(); ++i) {
     const int64_t x = i % points_x, y = i / points_x % points_y, kernel = i / (points_x * points_y);
     double sum = 0;
     for (int64_t tap = 0; tap < taps_x * taps_y; ++tap) {
-      const int64_t from = rotated ? taps_x * taps_y - 1 - tap : tap;
+      const int64_t from = transform.rotated ? taps_x * taps_y - 1 - tap : tap;
       sum += gy[static_cast<size_t>(y)][static_cast<size_t>(tap / taps_x)] *
              gx[static_cast<size_t>(x)][static_cast<size_t>(tap % taps_x)] *
              weight.data[static_cast<size_t>(kernel * taps_x * taps_y + from)];
@@ -81,7 +97,7 @@ Tensor to_storage(const Type& type, const Layout& layout, const Tensor& logical)
   if (layout.transformed()) {
     const Type transformed = f32(view_dims(type, layout));
     return to_storage(transformed, {.view = {}, .axes = layout.axes},
-                      transform_kernels(logical, transformed, layout.transform.rotated));
+                      transform_kernels(logical, transformed, layout.transform));
   }
   const int64_t batch = type.has_batch() ? logical.dim(0) : 1, elems = type.elems();
   Tensor storage(storage_extents(type, layout, batch));

@@ -25,13 +25,22 @@ Exprs products(const Exprs& a, const Exprs& b) {
   return made;
 }
 
-// y_i = Σ_k d_{i+k}·w_k
-std::vector<double> correlation(const std::vector<double>& d, const std::vector<double>& w) {
-  std::vector<double> y(d.size() - w.size() + 1);
+// y_i = Σ_k d_{s·i+k}·w_k
+std::vector<double> correlation(const std::vector<double>& d, const std::vector<double>& w, size_t stride) {
+  std::vector<double> y((d.size() - w.size()) / stride + 1);
   for (size_t i = 0; i < y.size(); ++i) {
-    for (size_t k = 0; k < w.size(); ++k) y[i] += d[i + k] * w[k];
+    for (size_t k = 0; k < w.size(); ++k) y[i] += d[stride * i + k] * w[k];
   }
   return y;
+}
+
+// dw_k = Σ_i d_{s·i+k}·dy_i
+std::vector<double> gradient(const std::vector<double>& d, const std::vector<double>& dy, size_t taps, size_t stride) {
+  std::vector<double> dw(taps);
+  for (size_t i = 0; i < dy.size(); ++i) {
+    for (size_t k = 0; k < taps; ++k) dw[k] += d[stride * i + k] * dy[i];
+  }
+  return dw;
 }
 
 void check_equal(const Exprs& found, const std::vector<double>& expected) {
@@ -43,22 +52,23 @@ void check_equal(const Exprs& found, const std::vector<double>& expected) {
   }
 }
 
-struct Filtering {
-  int outputs, taps;
-};
+constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},     {2, 5},    {3, 5},
+                                     {4, 5},    {3, 2},    {3, 3},    {2, 2},     {2, 3, 2}, {4, 3, 2},
+                                     {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
 
-constexpr Filtering kFilterings[] = {{2, 3}, {4, 3}, {5, 3}, {6, 3}, {2, 5}, {3, 5}, {4, 5}, {3, 2}, {3, 3}};
-
-TEST_CASE("minimal filtering is correlation, its gradient likewise") {
-  for (const auto [outputs, taps] : kFilterings) {
-    CAPTURE(outputs);
-    CAPTURE(taps);
-    const int points = outputs + taps - 1;
-    const std::vector<double> d = whole_numbers(points, 1), w = whole_numbers(taps, 2), dy = whole_numbers(outputs, 3);
-    const Exprs input = winograd_input(constants(d));
-    check_equal(winograd_output(products(input, winograd_kernel(constants(w), points)), outputs), correlation(d, w));
-    const Exprs gradient = winograd_output_gradient(constants(dy), points);
-    check_equal(winograd_kernel_gradient(products(input, gradient), taps), correlation(d, dy));
+TEST_CASE("minimal filtering is correlation, its gradient likewise, of any stride") {
+  for (const Filtering& filtering : kFilterings) {
+    CAPTURE(filtering.outputs);
+    CAPTURE(filtering.taps);
+    CAPTURE(filtering.stride);
+    const std::vector<double> d = whole_numbers(filtering.points(), 1), w = whole_numbers(filtering.taps, 2),
+                              dy = whole_numbers(filtering.outputs, 3);
+    const auto stride = static_cast<size_t>(filtering.stride);
+    const Exprs input = winograd_input(filtering, constants(d));
+    check_equal(winograd_output(filtering, products(input, winograd_kernel(filtering, constants(w)))),
+                correlation(d, w, stride));
+    const Exprs transformed = winograd_output_gradient(filtering, constants(dy));
+    check_equal(winograd_kernel_gradient(filtering, products(input, transformed)), gradient(d, dy, w.size(), stride));
   }
 }
 
