@@ -71,6 +71,18 @@ TEST_CASE("sleeping helpers wake") {
   pool_destroy(pool);
 }
 
+TEST_CASE("within a call helpers stay awake, but not for ever") {
+  convoke_pool* pool = nullptr;
+  REQUIRE(pool_create(3, &pool, nullptr) == CONVOKE_OK);
+  pool_enter(pool);
+  for (int milliseconds : {0, 1, 5}) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    check_forks(pool, 3, 1, 12);
+  }
+  pool_leave(pool);
+  pool_destroy(pool);
+}
+
 TEST_CASE("callers that share a pool: the busy one is told so, nobody loses a task") {
   convoke_pool* pool = nullptr;
   REQUIRE(pool_create(3, &pool, nullptr) == CONVOKE_OK);
