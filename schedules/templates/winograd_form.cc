@@ -45,9 +45,9 @@ struct Offer {
 };
 
 constexpr Offer kOffers[] = {
-    {3, 1, 2, 1, 3.5},  {3, 1, 4, 10.5, 10.5}, {3, 1, 5, 14.4, 14}, {3, 1, 6, 15.4, 16},  {5, 1, 2, 4, 3.5},
-    {5, 1, 3, 5.6, 9},  {5, 1, 4, 6, 9},       {3, 2, 2, 1, 2},     {3, 2, 3, 1, 3},      {3, 2, 4, 3.6, 6},
-    {3, 2, 5, 10.1, 6}, {3, 2, 6, 13.7, 8},    {7, 2, 2, 1, 8},     {7, 2, 3, 2.7, 10.5}, {7, 2, 4, 4.7, 13},
+    {3, 1, 2, 1, 3.5},  {3, 1, 4, 10.5, 10.5}, {3, 1, 5, 14.4, 14}, {3, 1, 6, 15.4, 16}, {5, 1, 2, 4, 3.5},
+    {5, 1, 3, 5.6, 7},  {5, 1, 4, 6, 7.5},     {3, 2, 2, 1, 2},     {3, 2, 3, 1, 3},     {3, 2, 4, 3.6, 6},
+    {3, 2, 5, 10.1, 6}, {3, 2, 6, 13.7, 8},    {7, 2, 2, 1, 6},     {7, 2, 3, 2.7, 7},   {7, 2, 4, 4.7, 8},
     {11, 4, 2, 1, 6},   {11, 4, 3, 1, 8},
 };
 
@@ -94,8 +94,6 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
-  // Vectors of the input are shorter where its channels are few.
-  const double in_vectors = std::max(1.0, 1.0 * form.lanes / form.lanes_in);
   const double points = form.points() * form.points(), tiles = form.block_tiles(), in = problem.summed,
                out = form.channels;
   const int blocks = blocks_of(problem, form, images);
@@ -113,8 +111,8 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
                                  kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
   const double of_tile = offer_of(problem, form.tile()).transform + 2 * kFloat * byte_of_scratch;
 
-  const double block = points * (std::max(products, weight) + kExposed * std::min(products, weight) +
-                                 of_tile * tiles * (in * in_vectors + out));
+  const double block =
+      points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
   return block * ceil_div(problem.made, form.channels) * blocks;
 }
 
