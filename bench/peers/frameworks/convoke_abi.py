@@ -2,7 +2,7 @@
 import ctypes
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int32, c_int64, c_uint32, c_void_p
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 
 class Error(ctypes.Structure):
     _fields_ = [("code", c_int32), ("message", c_char * 252)]
