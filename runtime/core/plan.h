@@ -68,7 +68,7 @@ struct Row {
   uint8_t memory_space, stream;  // 0: the host
 };
 constexpr int64_t kInlineNs = 30000;
-constexpr int64_t kInlineBehindForkNs = 3000;  // where the row before was shared out
+constexpr int64_t kInlineBehindForkNs = 1000;  // where the row before was shared out
 
 // Rows [first, end) run for so many samples at a time: what they hand on stays in the cache.
 struct Band {

@@ -127,9 +127,11 @@ void schedule_window(Func window, Func output, const Var& pixel, const Var& lane
   for (const RVar& k : {kx, ky}) window.update().never_partition(k);
 }
 
+// Of an image, or of a block of them.
 int64_t bytes_of_row(const Form& form) {
   const Pool2d& pool = form.pooling.pool;
-  return 4 * pool.c * (pool.in.area() + pool.out.area()) / (form.pooling.backward ? pool.in.h : pool.out.h);
+  const int64_t images = std::max<int64_t>(1, image_block(*form.body.kernel));
+  return 4 * images * pool.c * (pool.in.area() + pool.out.area()) / (form.pooling.backward ? pool.in.h : pool.out.h);
 }
 
 // A result in an operand's place is written beside what is read next. The load would overlap the dead lanes of a masked
