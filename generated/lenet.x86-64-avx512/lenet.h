@@ -195,10 +195,10 @@ typedef struct convoke_library {
 #define LENET_CLASSES 10
 #define LENET_PARAMETERS 10 /* tensors 0 and up; 0 of running statistics follow */
 /* Memory: a weights object; a context, and for each of its threads the scratch besides. */
-#define LENET_WEIGHTS_BYTES 307200
+#define LENET_WEIGHTS_BYTES 294912
 #define LENET_INFERENCE_CONTEXT_BYTES 1536000
 #define LENET_TRAINING_CONTEXT_BYTES 2990080
-#define LENET_SCRATCH_BYTES_PER_THREAD 225280
+#define LENET_SCRATCH_BYTES_PER_THREAD 339968
 
 #ifdef __cplusplus
 extern "C" {
