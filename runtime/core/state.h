@@ -50,7 +50,7 @@ struct convoke_context {
   convoke_parallel_for parallel_for;
   void* host;
   int32_t owns_pool, threads;
-  int32_t may_fork;  // while a row of enough work runs, outside its tasks
+  int32_t may_fork;   // while a row of enough work runs, outside its tasks
   int32_t is_spread;  // the row before was shared out
   convoke::core::Worker* workers;
 
