@@ -50,18 +50,15 @@ double relative_error(const Kernel& kernel, const Knobs& knobs) {
   return winograd_error(*winograd_problem(kernel), static_cast<int>(knobs.at("tile")));
 }
 
-// [made/block][j][i][summed][made%block] of the transformed weight.
+// [j][i][made/block][summed][made%block] of the transformed weight: products read it from its begin to its end.
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
+  using enum LayoutAxis::Part;
   const WinogradProblem problem = *winograd_problem(kernel);
   PreferredLayouts layouts = plain_layouts(kernel, knobs, target);
-  const int weight = anchor_input(kernel, 1);
   const WinogradForm form = winograd_form(problem, knobs, target);
-  Layout& layout = layouts.inputs[weight];
-  layout = packed_weights(kernel.body.type(kernel.inputs[weight]).dims, form.block());
-  if (!problem.is_forward) {
-    using enum LayoutAxis::Part;
-    layout.axes = {{1, kOuter, form.block()}, {2}, {3}, {0}, {1, kInner, form.block()}};
-  }
+  const int made = problem.is_forward ? 0 : 1, summed = 1 - made;
+  Layout& layout = layouts.inputs[anchor_input(kernel, 1)];
+  layout.axes = {{2}, {3}, {made, kOuter, form.block()}, {summed}, {made, kInner, form.block()}};
   layout.transform = {.tile = form.tile(), .stride = problem.stride, .rotated = !problem.is_forward};
   return layouts;
 }
@@ -169,16 +166,16 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
       .split(s.c, s.c, lane, form.lanes_in, TailStrategy::RoundUp)
       .split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp)
       .split(ty, n, ty, form.ty, TailStrategy::RoundUp)
-      .reorder({lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})
+      .reorder(
+          {lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})  // i and the columns' j loop: all of it at once spills
       .vectorize(lane)
-      .unroll(s.i)
       .unroll(s.j);
   s.columns.compute_at(s.input, s.c)
       .store_in(MemoryType::Stack)
       .bound_extent(s.c, form.lanes_in)
+      .reorder(s.c, s.i, s.j)
       .vectorize(s.c)
-      .unroll(s.i)
-      .unroll(s.j);
+      .unroll(s.i);
 }
 
 void schedule_products(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,

@@ -13,19 +13,29 @@ using Halide::Expr, Halide::Func, Halide::Var;
 
 namespace {
 
-constexpr std::array kPoints = {0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5};
-
-// A transform's finite points: 0, pairs ±p, and at an even number of them one that has no partner.
+// The finite points: pairs ±p, and 0 where their number is odd.
 struct Points {
-  explicit Points(size_t points) {
-    ENSURE(points >= 3 && points <= kPoints.size() + 1) << points << " points";
-    finite.assign(kPoints.begin(), kPoints.begin() + static_cast<std::ptrdiff_t>(points) - 1);
-    for (size_t j = 1; j + 1 < finite.size(); j += 2) pairs.push_back(finite[j]);
-    if (finite.size() % 2 == 0) single = finite.back();
+  explicit Points(size_t points) : has_zero(points % 2 == 0) {
+    ENSURE(points >= kLeast && points < kLeast + kPairs.size()) << points << " points";
+    pairs = kPairs[points - kLeast];
+    if (has_zero) finite.push_back(0);
+    for (double p : pairs) finite.insert(finite.end(), {p, -p});
   }
 
-  std::vector<double> finite, pairs;
-  double single = 0;  // none
+  // Of 3 points and more, those of the least error (winograd.h) to a few bits, or to a simpler transform as good.
+  static constexpr size_t kLeast = 3;
+  static inline const std::array<std::vector<double>, 7> kPairs = {{
+      {11.0 / 16},
+      {1},
+      {13.0 / 32, 5.0 / 4},
+      {11.0 / 16, 3.0 / 2},
+      {5.0 / 16, 7.0 / 8, 13.0 / 8},
+      {1.0 / 2, 1, 2},
+      {1.0 / 4, 11.0 / 16, 9.0 / 8, 2},
+  }};
+
+  bool has_zero;
+  std::vector<double> pairs, finite;
 };
 
 Expr times(const Expr& x, double factor) {
@@ -70,34 +80,29 @@ Exprs scaled(Exprs values) {
   return values;
 }
 
-// Row j has the coefficients of Π_{l≠j} (x − a_l). A single point s multiplies all rows but its own by x − s.
+// Row j has the coefficients of Π_{l≠j} (x − a_l).
 Exprs input_of(const Filtering& phase, const Exprs& d) {
   if (phase.taps == 1) return d;
   const Points points(d.size());
-  Exprs differences = d;
-  if (points.single != 0) {
-    for (size_t i = 0; i + 1 < d.size(); ++i) differences[i] = d[i + 1] - times(d[i], points.single);
-  }
-  Exprs values = {filtered(differences, points, 0, 0)};
+  const size_t first = points.has_zero ? 1 : 0;  // the power of x that all rows but that of 0 begin with
+  Exprs values;
+  if (points.has_zero) values.push_back(filtered(d, points, 0, 0));
   for (double p : points.pairs) {
-    const Expr even = filtered(differences, points, p, 2), odd = times(filtered(differences, points, p, 1), p);
+    const Expr even = filtered(d, points, p, first + 1), odd = times(filtered(d, points, p, first), p);
     values.insert(values.end(), {even + odd, even - odd});
   }
-  if (points.single != 0) values.push_back(filtered(d, points, 0, 1));
-  values.push_back(filtered(differences, points, 0, 1));
+  values.push_back(filtered(d, points, 0, first));
   return values;
 }
 
 // The polynomial with these coefficients at n points.
 Exprs evaluate(const Exprs& x, size_t n) {
   const Points points(n);
-  Exprs values = {x.front()};
+  Exprs values;
+  if (points.has_zero) values.push_back(x.front());
   for (double p : points.pairs) {
     const Expr even = half_of_polynomial(x, p, 0), odd = half_of_polynomial(x, p, 1);
     values.insert(values.end(), {even + odd, even - odd});
-  }
-  if (points.single != 0) {
-    values.push_back(half_of_polynomial(x, points.single, 0) + half_of_polynomial(x, points.single, 1));
   }
   values.push_back(x.back());
   return values;
@@ -108,12 +113,14 @@ Exprs combine(const Exprs& values, int count) {
   const Points points(values.size());
   Exprs x(count);
   for (int i = 0; i < count; ++i) {
-    if (i == 0) x[i] = values.front();
-    for (size_t p = 0; p < points.pairs.size(); ++p) {
-      const Expr &at_plus = values[2 * p + 1], &at_minus = values[2 * p + 2];
-      x[i] = plus(x[i], times(i % 2 == 0 ? at_plus + at_minus : at_plus - at_minus, std::pow(points.pairs[p], i)));
+    size_t next = 0;
+    if (points.has_zero && i == 0) x[i] = values.front();
+    if (points.has_zero) ++next;
+    for (double p : points.pairs) {
+      const Expr &at_plus = values[next], &at_minus = values[next + 1];
+      next += 2;
+      x[i] = plus(x[i], times(i % 2 == 0 ? at_plus + at_minus : at_plus - at_minus, std::pow(p, i)));
     }
-    if (points.single != 0) x[i] = plus(x[i], times(values[values.size() - 2], std::pow(points.single, i)));
     if (i == count - 1) x[i] = x[i] + values.back();
   }
   return x;

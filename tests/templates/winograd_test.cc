@@ -52,9 +52,9 @@ void check_equal(const Exprs& found, const std::vector<double>& expected) {
   }
 }
 
-constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},     {2, 5},    {3, 5},
-                                     {4, 5},    {3, 2},    {3, 3},    {2, 2},     {2, 3, 2}, {4, 3, 2},
-                                     {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
+constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},    {7, 3},     {7, 3, 2}, {7, 2},
+                                     {2, 5},    {3, 5},    {4, 5},    {3, 2},    {3, 3},     {2, 2},    {2, 3, 2},
+                                     {4, 3, 2}, {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
 
 TEST_CASE("minimal filtering is correlation, its gradient likewise, of any stride") {
   for (const Filtering& filtering : kFilterings) {
