@@ -72,12 +72,12 @@ std::string to_string(const KernelTransform& transform) {
          (transform.rotated ? std::string(kRotated) : "") + ":";
 }
 
-// There are transforms to 3 points and up to 8, of each of a stride's phases.
+// There are transforms to 3 points and up to 9, of each of a stride's phases.
 Status check_transform(const Type& type, const Layout& layout) {
   const auto fits = [&](int64_t kernel) {
     const int64_t tile = layout.transform.tile, stride = layout.transform.stride;
     const int64_t most_taps = (kernel + stride - 1) / stride;
-    return kernel > stride && tile > 1 && tile + most_taps - 1 <= 8;
+    return kernel > stride && tile > 1 && tile + most_taps - 1 <= 9;
   };
   if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2]) || !fits(type.dims[3]) ||
       (!layout.view.empty() && layout.view != type.dims)) {
@@ -191,9 +191,8 @@ int64_t storage_elems(const Type& type, const Layout& layout) {
   return layout.images > 0 ? count / layout.images : count;
 }
 
-Layout untransformed(Layout layout) {
-  layout.transform = {};
-  return layout;
+Layout untransformed(const Layout& layout) {
+  return layout.transformed() ? packed_weights(layout.view, layout.axes.back().block) : layout;
 }
 
 Layout packed_weights(std::vector<int64_t> view, int64_t block) {

@@ -63,8 +63,8 @@ std::vector<int64_t> view_dims(const Type& type, const Layout& layout);  // with
 // one whole axis, or one outer and one inner axis of the same block; blocks of images need images.
 Status check_layout(const Type& type, const Layout& layout);
 
-// The same order of the weight itself.
-Layout untransformed(Layout layout);
+// As the weight itself is stored for a kernel that wants it so: a transformed one packed in blocks of the same size.
+Layout untransformed(const Layout& layout);
 
 // The packed weight layout of convolutions and linears: [co/block][ky][kx][ci][co%block] of an OIHW view.
 Layout packed_weights(std::vector<int64_t> view, int64_t block);

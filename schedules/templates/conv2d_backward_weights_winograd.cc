@@ -1,4 +1,4 @@
-// conv2d_backward_weights_winograd: weight gradients of 3×3 convolutions by Winograd's F(m×m,3×3), m = 2 to 6
+// conv2d_backward_weights_winograd: weight gradients of 3×3 convolutions by Winograd's F(m×m,3×3), m = 2 to 7
 // (winograd_weight_gradient.h), into any layout of the parameter.
 //
 // Tasks are blocks of the weight, of output times input channels; where those are few, each is cut into slices of the
@@ -17,7 +17,7 @@ using Halide::Expr, Halide::Func, Halide::Var;
 
 constexpr int kMaxSlices = 8, kMaxChannels = 256, kMaxVectors = 4, kMaxBlocks = 16;
 constexpr int kPreferredVectors = 2;
-constexpr std::array kTiles = {2, 4, 5, 6};
+constexpr std::array kTiles = {2, 4, 5, 6, 7};
 
 // The most input channels that leave the accumulators, the vectors and a broadcast in registers, a divisor of a panel.
 int taps_of(int vectors, const TargetSpec& target) {
@@ -68,7 +68,7 @@ double winograd_cost(const WinogradWeightGradient& problem, const Knobs& knobs, 
 // the last cache's bandwidth. A chunk that leaves a point's sums and operands in the L1 cache, or one that amortises
 // reading those sums. Slices where blocks are few, of two chunks at least, then fewer input channels.
 Knobs knobs_for_tile(const Kernel& kernel, int tile, int images, const TargetSpec& target) {
-  constexpr int kOutputs = 128, kInputs = 128, kSmallChunk = 28, kChunk = 56, kEnoughTasks = 8, kFewestTasks = 4;
+  constexpr int kOutputs = 128, kInputs = 128, kSmallChunk = 32, kChunk = 64, kEnoughTasks = 8, kFewestTasks = 4;
   constexpr int kFloat = 4;
   const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
   const int block = target.vector_lanes * kPreferredVectors, blocks_out = ceil_div(problem.out_c, block);
@@ -132,10 +132,13 @@ bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
 }
 
 // Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
-// rows of A and B have enlarged: Σ_j G²_jk·ΣA²_j·ΣB²_j of each of the tile's terms is at most 2 for F(2,3), 24 to 28
-// for the others. Its root is what is allowed: in two dimensions errors have its square, but the tolerance of ops grows
-// with the number of terms, where errors grow with its root only.
-double relative_error(const Kernel&, const Knobs& knobs) { return knobs.find("tile")->second > 2 ? 5.3 : 1.4; }
+// rows of A and B have enlarged: the root of Σ_j G²_jk·ΣA²_j·ΣB²_j over the tile's terms, of the worst k. In two
+// dimensions errors have its square, but the tolerance of ops grows with the number of terms, where errors grow with
+// its root only.
+double relative_error(const Kernel&, const Knobs& knobs) {
+  constexpr double kErrors[] = {1.4, 2.5, 3.5, 5.1, 7.8};
+  return kErrors[std::ranges::find(kTiles, knobs.at("tile")) - kTiles.begin()];
+}
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   return packed_weight_outputs(kernel, target.vector_lanes * static_cast<int>(knobs.at("vectors")));

@@ -101,7 +101,7 @@ TEST_CASE("which layouts fit which types") {
     INFO(text);
     CHECK(check_layout(weight, parse_layout(text).value()).ok());
   }
-  CHECK(why(weight, "winograd7:0.1.2.3") == "there is no layout winograd7:0.1.2.3 of f32[6,4,3,3]");
+  CHECK(why(weight, "winograd8:0.1.2.3") == "there is no layout winograd8:0.1.2.3 of f32[6,4,3,3]");
   CHECK(why(weight, "winograd4:(24,1,3,3)0.1.2.3") == "there is no layout winograd4:(24,1,3,3)0.1.2.3 of f32[6,4,3,3]");
   CHECK(why(weight, "images16") == "there is no layout images16 of f32[6,4,3,3]");
   CHECK(why(linear, "winograd4:0.1") == "there is no layout winograd4:0.1 of f32[12,18]");

@@ -25,6 +25,7 @@ constexpr Problem kProblems[] = {
     {"f32[16,40,5,5]", "plain", "winograd2rotated:1/8.2.3.0.1%8"},
     {"f32[32,16,3,3]", "0/16.2.3.1.0%16", "winograd6:0/16.2.3.1.0%16"},
     {"f32[32,16,3,3]", "plain", "winograd5rotated:1/16.2.3.0.1%16"},
+    {"f32[32,16,3,3]", "0/16.2.3.1.0%16", "winograd7:2.0/16.3.1.0%16"},
     {"f32[32,16,3,3]", "0/16.2.3.1.0%16", "winograd4stride2:0/32.2.3.1.0%32"},
     {"f32[16,3,7,7]", "plain", "winograd3stride2:0/16.2.3.1.0%16"},
     {"f32[6,5,3,3]", "plain", "winograd4:0/4.2.3.1.0%4"},
@@ -48,7 +49,8 @@ std::string first_error(const Problem& problem, const TargetSpec& target) {
   Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
   const Tensor stored = to_storage(type, kernel.input_layouts[0], weight);
   if (callable(to_buffer({.dtype = DType::kF32, .dims = {}}, stored), result) != 0) return "the call failed";
-  return first_difference(expected, to_values(result), 0x1p-22);
+  constexpr double kRounding = 0x1p-21;  // a transform rounds four times an axis
+  return first_difference(expected, to_values(result), kRounding);
 }
 
 TEST_CASE("weights are packed as their layout says") {

@@ -41,12 +41,22 @@ size_t place_in_batch(const Type& type, const Layout& layout, int64_t index) {
   return static_cast<size_t>(first + place(type, layout, index % elems) * images);
 }
 
+// The points of F(m, r) by their number, least 3, without ∞.
+const std::vector<double> kPoints[] = {
+    {0.6875, -0.6875},
+    {0, 1, -1},
+    {0.40625, -0.40625, 1.25, -1.25},
+    {0, 0.6875, -0.6875, 1.5, -1.5},
+    {0.3125, -0.3125, 0.875, -0.875, 1.625, -1.625},
+    {0, 0.5, -0.5, 1, -1, 2, -2},
+    {0.25, -0.25, 0.6875, -0.6875, 1.125, -1.125, 2, -2},
+};
+
 // G of F(m, r): row j is 1, a_j, … a_j^{r−1} over N_j = Π_{l≠j} (a_j − a_l) of the finite points, the last row the
 // coefficient of the highest power.
 std::vector<std::vector<double>> phase_transform(int64_t outputs, int64_t taps) {
   if (taps == 1) return std::vector<std::vector<double>>(static_cast<size_t>(outputs), {1});
-  std::vector<double> finite = {0, 1, -1, 2, -2, 0.5, -0.5};
-  finite.resize(static_cast<size_t>(outputs + taps - 2));
+  const std::vector<double>& finite = kPoints[outputs + taps - 4];
   std::vector<std::vector<double>> rows;
   for (double a : finite) {
     double power = 1;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 namespace convoke {
 namespace {
 
@@ -48,13 +50,13 @@ void check_equal(const Exprs& found, const std::vector<double>& expected) {
   for (size_t i = 0; i < found.size(); ++i) {
     const std::optional<double> value = Halide::Internal::as_const_float(Halide::Internal::simplify(found[i]));
     REQUIRE(value);
-    CHECK(*value == doctest::Approx(expected[i]).epsilon(1e-14));
+    CHECK(std::fabs(*value - expected[i]) < 1e-12);
   }
 }
 
-constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},    {7, 3},     {7, 3, 2}, {7, 2},
-                                     {2, 5},    {3, 5},    {4, 5},    {3, 2},    {3, 3},     {2, 2},    {2, 3, 2},
-                                     {4, 3, 2}, {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
+constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},     {7, 3},    {7, 2},    {2, 5},
+                                     {3, 5},    {4, 5},    {3, 2},    {3, 3},     {2, 2},    {2, 3, 2}, {4, 3, 2},
+                                     {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
 
 TEST_CASE("minimal filtering is correlation, its gradient likewise, of any stride") {
   for (const Filtering& filtering : kFilterings) {
