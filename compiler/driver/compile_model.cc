@@ -113,7 +113,8 @@ Result<PlannedModel> plan_model(const ModelOptions& options, const PlanObserver&
   if (options.training) request.training = &planned.training;
   request.update = [&](int64_t elems) { return update_graph(options.optimizer, elems); };
   ASSIGN_OR_RETURN(const Database tuned, tuned_schedules(options, planned.target));
-  const LookupOptions lookup_options{.tuned = &tuned, .cpu = cpu_name(), .strict = options.strict};
+  const LookupOptions lookup_options{
+      .tuned = &tuned, .cpu = cpu_name(), .strict = options.strict, .training = options.training};
   request.vector_lanes = planned.target.vector_lanes;
   request.lookup = [&](const Kernel& kernel, int64_t samples) {
     return lookup(kernel, batch_class(samples), planned.target, lookup_options);

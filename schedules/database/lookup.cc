@@ -28,8 +28,9 @@ double distance(const Kernel& kernel, const std::string& key) {
                             static_cast<double>(there.ns_per_sample + there.ns_per_call + 1)));
 }
 
-bool is_allowed(const ScheduleTemplate& schedule, const LookupOptions& options) {
-  return !options.strict || schedule.relative_error == nullptr;
+bool is_allowed(const ScheduleTemplate& schedule, const Kernel& kernel, const LookupOptions& options) {
+  if (options.strict && schedule.relative_error != nullptr) return false;
+  return !options.training || schedule.trains == nullptr || schedule.trains(kernel);
 }
 
 // Of this origin, best first, valid or not.
@@ -56,7 +57,7 @@ std::optional<Instance> find_tuned(const Kernel& kernel, BatchClass batch, const
     for (const Match& match : matches(kernel, batch, origin, options)) {
       const TunedSchedule& tuned = *match.schedule;
       if (!is_valid(kernel, batch, target, tuned.template_name, tuned.knobs)) continue;
-      if (!is_allowed(*find_template(tuned.template_name), options)) continue;
+      if (!is_allowed(*find_template(tuned.template_name), kernel, options)) continue;
       Instance instance = make_instance(kernel, target, tuned.template_name, tuned.knobs);
       instance.origin = origin;
       if (origin == Origin::kExact) instance.measured = {static_cast<double>(tuned.ns), tuned.n};
@@ -77,7 +78,7 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
   }
   for (const ScheduleTemplate* schedule : all_templates()) {
     if (!only.empty() && schedule->name != only) continue;
-    if (!takes(*schedule, kernel, target) || !is_allowed(*schedule, options)) continue;
+    if (!takes(*schedule, kernel, target) || !is_allowed(*schedule, kernel, options)) continue;
     if (only.empty() && schedule->pays != nullptr && !schedule->pays(kernel, batch, target)) continue;
     return make_instance(kernel, target, std::string(schedule->name), schedule->defaults(kernel, batch, target));
   }
@@ -88,10 +89,11 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
 // Four threads find work. What is measured on one thread would have it all in one task.
 constexpr int kFewestTasks = 4;
 
-std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
+                                             bool training) {
   std::vector<TemplateChoice> choices;
   for (const ScheduleTemplate* schedule : all_templates()) {
-    if (!takes(*schedule, kernel, target)) continue;
+    if (!takes(*schedule, kernel, target) || !is_allowed(*schedule, kernel, {.training = training})) continue;
     const auto tasks = [=](const Knobs& knobs) {
       return schedule->tasks == nullptr ? kFewestTasks : schedule->tasks(kernel, knobs, target, typical_samples(batch));
     };

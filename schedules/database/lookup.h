@@ -16,6 +16,7 @@ struct LookupOptions {
   const Database* tuned = nullptr;  // null: defaults alone
   std::string cpu;                  // whose tuned schedules come first
   bool strict = false;              // sums in the op's own order of terms: no template with a relative_error
+  bool training = false;            // of a training step: none that may not run there
 };
 
 // In this order, the first that is valid here; of several, those of `cpu` come first:
@@ -36,7 +37,8 @@ struct TemplateChoice {
   std::vector<Knobs> starts = {};          // of a search, beside the defaults
 };
 // In the list's order.
-std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target);
+std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass batch, const TargetSpec& target,
+                                             bool training = false);
 
 // Valid: the template exists and applies, and each of its knobs has a value of its range, or its default.
 bool is_valid(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& template_name,

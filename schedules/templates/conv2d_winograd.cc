@@ -1,6 +1,6 @@
-// conv2d_winograd: convolutions and data gradients of stride 1 by minimal filtering F(m×m, k×k) (winograd.h), m = 2 to
-// 6: y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the points in two dimensions a matrix product over
-// channels. A data gradient is the convolution of the output gradient with the rotated kernel.
+// conv2d_winograd: convolutions and data gradients by minimal filtering F(m×m, k×k) (winograd.h), m = 2 to 7:
+// y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the points in two dimensions a matrix product over
+// channels. A data gradient, of stride 1, is the convolution of the output gradient with the rotated kernel.
 //
 // A task is a block of tx × ty tiles of `images` images and a share of what is made (`tasks` shares or a few more). It
 // transforms its input, makes the products point by point, in register tiles of `tiles` tiles × `vectors` of channels,
@@ -16,29 +16,35 @@ namespace {
 
 using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var;
 
+template <TileSizes sizes>
 bool applies(const Kernel& kernel, const TargetSpec&) {
-  return winograd_problem(kernel) && anchor_input(kernel, 1) >= 0 && has_one_output_shape(kernel);
+  const auto problem = winograd_problem(kernel);
+  return problem && has_tiles(*problem, sizes) && anchor_input(kernel, 1) >= 0 && has_one_output_shape(kernel);
 }
 
+template <TileSizes sizes>
 KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
-  return winograd_knobs(*winograd_problem(kernel), target);
+  return winograd_knobs(*winograd_problem(kernel), sizes, target);
 }
 
+template <TileSizes sizes>
 std::vector<Knobs> starts(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  return cheap_winograd_knobs(*winograd_problem(kernel), batch, target);
+  return cheap_winograd_knobs(*winograd_problem(kernel), sizes, batch, target);
 }
 
+template <TileSizes sizes>
 Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  return starts(kernel, batch, target).front();
+  return starts<sizes>(kernel, batch, target).front();
+}
+
+template <TileSizes sizes>
+bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
+  return winograd_pays(*winograd_problem(kernel), sizes, batch, target);
 }
 
 int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, int samples) {
   const WinogradProblem problem = *winograd_problem(kernel);
   return winograd_tasks(problem, winograd_form(problem, knobs, target), samples);
-}
-
-bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
-  return winograd_pays(*winograd_problem(kernel), defaults(kernel, batch, target), batch, target);
 }
 
 int registers(const Knobs& knobs) {
@@ -155,6 +161,7 @@ Func result_of(const Body& body, const WinogradProblem& problem, const WinogradF
 constexpr int kLine = 16;
 int padded_channels(int channels) { return channels % (2 * kLine) == 0 ? channels + kLine : channels; }
 
+// One axis of points stays a loop in either stage: unrolled they spill.
 void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
                     const Var& task) {
   Var lane("lane"), ty("ty"), n("n");
@@ -169,8 +176,7 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
       .split(s.c, s.c, lane, form.lanes_in, TailStrategy::RoundUp)
       .split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp)
       .split(ty, n, ty, form.ty, TailStrategy::RoundUp)
-      .reorder(
-          {lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})  // i and the columns' j loop: all of it at once spills
+      .reorder({lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})
       .vectorize(lane)
       .unroll(s.j);
   s.columns.compute_at(s.input, s.c)
@@ -259,18 +265,27 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   return finish(body, outputs);
 }
 
+bool is_gradient(const Kernel& kernel) { return !winograd_problem(kernel)->is_forward; }
+
+template <TileSizes sizes>
+constexpr ScheduleTemplate of_tiles(std::string_view name) {
+  return {.name = name,
+          .applies = applies<sizes>,
+          .knobs = knobs<sizes>,
+          .defaults = defaults<sizes>,
+          .layouts = layouts,
+          .build = build,
+          .registers = registers,
+          .pays = pays<sizes>,
+          .relative_error = relative_error,
+          .trains = sizes == TileSizes::kLarge ? is_gradient : nullptr,
+          .starts = starts<sizes>,
+          .tasks = tasks};
+}
+
 }  // namespace
 
-const ScheduleTemplate templates::conv2d_winograd = {.name = "conv2d_winograd",
-                                                     .applies = applies,
-                                                     .knobs = knobs,
-                                                     .defaults = defaults,
-                                                     .layouts = layouts,
-                                                     .build = build,
-                                                     .registers = registers,
-                                                     .pays = pays,
-                                                     .relative_error = relative_error,
-                                                     .starts = starts,
-                                                     .tasks = tasks};
+const ScheduleTemplate templates::conv2d_winograd = of_tiles<TileSizes::kSmall>("conv2d_winograd");
+const ScheduleTemplate templates::conv2d_winograd_large = of_tiles<TileSizes::kLarge>("conv2d_winograd_large");
 
 }  // namespace convoke

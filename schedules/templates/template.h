@@ -39,6 +39,9 @@ struct ScheduleTemplate {
   // How many times the rounding error of the op's own sums its results may have. Null: these are its sums; with
   // --strict only such templates are used.
   double (*relative_error)(const Kernel&, const Knobs&) = nullptr;
+  // Whether it may run in training steps. What they put through relus wants small errors: an operand near zero that
+  // comes out on the other side moves gradients by whole terms. Null: it may.
+  bool (*trains)(const Kernel&) = nullptr;
   // Where else than at the defaults the tuner starts: points that single steps along a knob do not lead to.
   std::vector<Knobs> (*starts)(const Kernel&, BatchClass, const TargetSpec&) = nullptr;
   // Into how many tasks a call of so many samples is shared out. Null: into many, or the knobs do not decide it.

@@ -22,7 +22,7 @@ struct Points {
     for (double p : pairs) finite.insert(finite.end(), {p, -p});
   }
 
-  // Of 3 points and more, those of the least error (winograd.h) to a few bits, or to a simpler transform as good.
+  // By the number of points: those of the least error (winograd.h) to a few bits, or simple ones that are as good.
   static constexpr size_t kLeast = 3;
   static inline const std::array<std::vector<double>, 7> kPairs = {{
       {11.0 / 16},

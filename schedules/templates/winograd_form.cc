@@ -59,10 +59,13 @@ const Offer& offer_of(const WinogradProblem& problem, int tile) {
   return *found;
 }
 
-std::vector<int64_t> tiles_of(const WinogradProblem& problem) {
+constexpr double kMostErrorOfSmall = 6;
+
+std::vector<int64_t> tiles_of(const WinogradProblem& problem, TileSizes sizes) {
   std::vector<int64_t> tiles;
   for (const Offer& offer : kOffers) {
-    if (offer.kernel == problem.kernel && offer.stride == problem.stride) tiles.push_back(offer.tile);
+    if (offer.kernel != problem.kernel || offer.stride != problem.stride) continue;
+    if ((offer.error > kMostErrorOfSmall) == (sizes == TileSizes::kLarge)) tiles.push_back(offer.tile);
   }
   return tiles;
 }
@@ -74,10 +77,10 @@ std::set<int64_t> shares(int tiles) {
   return sizes;
 }
 
-// Of one axis, for any tile size.
-std::vector<int64_t> block_sizes(const WinogradProblem& problem, int extent) {
+// Of one axis, for any of the tiles.
+std::vector<int64_t> block_sizes(const std::vector<int64_t>& tiles, int extent) {
   std::set<int64_t> sizes;
-  for (int64_t tile : tiles_of(problem)) sizes.merge(shares(ceil_div(extent, tile)));
+  for (int64_t tile : tiles) sizes.merge(shares(ceil_div(extent, tile)));
   return {sizes.begin(), sizes.end()};
 }
 
@@ -116,12 +119,22 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   return block * ceil_div(problem.made, form.channels) * blocks;
 }
 
+KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int64_t>& tiles, const TargetSpec& target) {
+  return {{"images", {1, 2, 4, 8, 16}},
+          {"tasks", {1, 2, 4, 8, 16}},
+          {"tile", tiles},
+          {"tiles", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14}},
+          {"tx", block_sizes(tiles, problem.x.out)},
+          {"ty", block_sizes(tiles, problem.y.out)},
+          {"vectors", divisors(problem.made / lanes_of(problem.made, target), 4)}};
+}
+
 // The cheapest knobs of a tile size whose blocks leave tasks for a few threads; of several images where all tiles of
 // one are few.
 Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
   constexpr int kTasks = 4, kMaxTx = 32, kMaxImages = 8;
   const int nx = ceil_div(problem.x.out, tile), ny = ceil_div(problem.y.out, tile);
-  const KnobRanges ranges = winograd_knobs(problem, target);
+  const KnobRanges ranges = knobs_of_tiles(problem, {tile}, target);
   Knobs best;
   double least = std::numeric_limits<double>::infinity();
   const auto try_block = [&](int64_t tx, int64_t ty, int64_t block_images) {
@@ -156,7 +169,7 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   const NodeView node = anchor_view(kernel);
   const auto number = [](int64_t value) { return static_cast<int>(value); };
   const auto offered = [](WinogradProblem problem) -> std::optional<WinogradProblem> {
-    if (tiles_of(problem).empty()) return std::nullopt;
+    if (!has_tiles(problem, TileSizes::kSmall)) return std::nullopt;
     return problem;
   };
   if (const auto conv = as_conv2d(node); conv && is_square(*conv)) {
@@ -183,6 +196,8 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   return std::nullopt;
 }
 
+bool has_tiles(const WinogradProblem& problem, TileSizes sizes) { return !tiles_of(problem, sizes).empty(); }
+
 double winograd_error(const WinogradProblem& problem, int tile) { return offer_of(problem, tile).error; }
 
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target) {
@@ -203,20 +218,17 @@ int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int
   return blocks_of(problem, form, images) * ceil_div(problem.made, form.channels);
 }
 
-KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target) {
-  return {{"images", {1, 2, 4, 8, 16}},
-          {"tasks", {1, 2, 4, 8, 16}},
-          {"tile", tiles_of(problem)},
-          {"tiles", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14}},
-          {"tx", block_sizes(problem, problem.x.out)},
-          {"ty", block_sizes(problem, problem.y.out)},
-          {"vectors", divisors(problem.made / lanes_of(problem.made, target), 4)}};
+KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target) {
+  return knobs_of_tiles(problem, tiles_of(problem, sizes), target);
 }
 
-std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target) {
+std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSizes sizes, BatchClass batch,
+                                        const TargetSpec& target) {
   const int images = typical_samples(batch);
   std::vector<Knobs> best;
-  for (int64_t tile : tiles_of(problem)) best.push_back(best_knobs(problem, static_cast<int>(tile), images, target));
+  for (int64_t tile : tiles_of(problem, sizes)) {
+    best.push_back(best_knobs(problem, static_cast<int>(tile), images, target));
+  }
   std::ranges::stable_sort(best, {}, [&](const Knobs& knobs) {
     return cost(problem, winograd_form(problem, knobs, target), images, target);
   });
@@ -224,12 +236,17 @@ std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, BatchCla
 }
 
 // A direct convolution runs at some 85 % of the peak; near that rate it is to be preferred for its accuracy.
-bool winograd_pays(const WinogradProblem& problem, const Knobs& knobs, BatchClass batch, const TargetSpec& target) {
+bool winograd_pays(const WinogradProblem& problem, TileSizes sizes, BatchClass batch, const TargetSpec& target) {
   constexpr double kDirectOverhead = 1.15, kLeastGain = 1.25;
   const int images = typical_samples(batch);
   const double direct = kDirectOverhead * images * problem.kernel * problem.kernel * problem.summed * problem.made *
                         problem.x.out * problem.y.out;
-  return kLeastGain * cost(problem, winograd_form(problem, knobs, target), images, target) < direct;
+  const auto least_cost = [&](TileSizes of) {
+    const Knobs cheapest = cheap_winograd_knobs(problem, of, batch, target).front();
+    return cost(problem, winograd_form(problem, cheapest, target), images, target);
+  };
+  const double here = least_cost(sizes);
+  return kLeastGain * here < direct && (sizes == TileSizes::kSmall || here < least_cost(TileSizes::kSmall));
 }
 
 }  // namespace convoke

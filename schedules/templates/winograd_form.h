@@ -23,6 +23,10 @@ struct WinogradProblem {
 // Nothing for kernels that minimal filtering does not fit.
 std::optional<WinogradProblem> winograd_problem(const Kernel& kernel);
 
+// Large tiles take fewer products; their results are off by more than twice as much as those of small ones.
+enum class TileSizes : uint8_t { kSmall, kLarge };
+bool has_tiles(const WinogradProblem& problem, TileSizes sizes);
+
 // The rounding error of F(tile×tile, k×k), relative to the direct sums'.
 double winograd_error(const WinogradProblem& problem, int tile);
 
@@ -43,9 +47,11 @@ struct WinogradForm {
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target);
 int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images);
 
-KnobRanges winograd_knobs(const WinogradProblem& problem, const TargetSpec& target);
+KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target);
 // The cheapest of each tile size, the cheapest first, whether or not a direct convolution is cheaper.
-std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, BatchClass batch, const TargetSpec& target);
-bool winograd_pays(const WinogradProblem& problem, const Knobs& knobs, BatchClass batch, const TargetSpec& target);
+std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSizes sizes, BatchClass batch,
+                                        const TargetSpec& target);
+// Beside a direct convolution and, of large tiles, small ones.
+bool winograd_pays(const WinogradProblem& problem, TileSizes sizes, BatchClass batch, const TargetSpec& target);
 
 }  // namespace convoke

@@ -25,7 +25,8 @@ Kernel without_layouts(const Kernel& kernel) { return parse_kernel(tuning_key(ke
 Candidate candidate_of(const Instance& instance) { return {instance.template_name, instance.knobs}; }
 
 Candidate default_candidate(const TuneKernel& kernel, const TargetSpec& target) {
-  return candidate_of(lookup(without_layouts(kernel.planned.kernel), batch_class(kernel.n), target).value());
+  const LookupOptions options{.training = kernel.storage.packed_in_step};
+  return candidate_of(lookup(without_layouts(kernel.planned.kernel), batch_class(kernel.n), target, options).value());
 }
 
 // Only changes the layout of a weight.
@@ -59,7 +60,8 @@ class KernelTuner {
   KernelTuner(const TuneKernel& kernel, const TuneOptions& options, const std::string& folder)
       : kernel_(kernel),
         options_(options),
-        choices_(template_choices(without_layouts(kernel.planned.kernel), batch_class(kernel.n), options.target)),
+        choices_(template_choices(without_layouts(kernel.planned.kernel), batch_class(kernel.n), options.target,
+                                  kernel.storage.packed_in_step)),
         default_(default_candidate(kernel, options.target)),
         trials_(kernel, options, folder) {}
 

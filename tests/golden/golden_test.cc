@@ -183,21 +183,25 @@ LargeModel compile_large_model(const std::string& name, const std::string& file,
 
 LargeModel compile_large_model(const std::string& name) { return compile_large_model(name, name, 64); }
 
-void check_large_model(const std::string& name) {
+void check_large_model(const std::string& name, double gradient_tolerance = kLargeTolerance) {
   const LargeModel model = compile_large_model(name);
   Session session = model.session();
-  check_first_step(model.golden, session, *model.library->model, model.data, kLargeTolerance);
+  check_first_step(model.golden, session, *model.library->model, model.data, kLargeTolerance, gradient_tolerance);
 }
+
+// Of millions of relus' operands some lie within rounding errors of zero, and one on its other side moves gradients by
+// whole terms: PyTorch's float32 by up to 7.5e-2 (resnet101 at 224x224).
+constexpr double kFlippedRelu = 2e-2;
 
 TEST_CASE("alexnet, resnet50 and vgg11_bn at 64x64") {
   for (const char* name : {"alexnet", "resnet50", "vgg11_bn"}) check_large_model(name);
 }
 
 TEST_CASE("the rest of the line-up at 64x64 (tools/test --full)" * doctest::skip()) {
-  for (const char* name :
-       {"resnet34", "resnet101", "resnet152", "vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19"}) {
+  for (const char* name : {"resnet34", "resnet101", "vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19"}) {
     check_large_model(name);
   }
+  check_large_model("resnet152", kFlippedRelu);  // the best of make.py's seeds moves PyTorch's float32 by 7.8e-2
 }
 
 // No gradients: for none of make.py's seeds do all operands of its relus stay clear of zero by more than float32 moves
@@ -211,10 +215,6 @@ TEST_CASE("vgg19_bn's forward passes at 64x64 (tools/test --full)" * doctest::sk
   check_states(model.golden, session, *model.library->model, kLargeTolerance);
   check_golden(model.golden, "logits/training", session.forward({model.data.images(0)})[0], kLargeTolerance);
 }
-
-// Of millions of relus' operands some lie within rounding errors of zero, and one on its other side moves gradients by
-// whole terms: PyTorch's float32 by up to 7.5e-2 (resnet101).
-constexpr double kFlippedRelu = 2e-2;
 
 TEST_CASE("the line-up at 224x224 (tools/test --full)" * doctest::skip()) {
   for (const char* name : {"alexnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg11_bn",
