@@ -93,10 +93,11 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // Products: a register tile of few accumulators waits for its sums; its vectors come from the L2 cache, its broadcasts
 // from the L1. They hide most of the reading of the weight: the first block's comes from memory, of later ones what the
 // last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
-// weight and what is read and made want to stay too; half of the last cache is another core's.
+// weight and what is read and made want to stay too; half of the last cache is another core's. A gradient's weight is
+// transformed in each step, at the speed of memory, which threads do not multiply.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
-  constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3;
+  constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3, kTransformed = 32;
   const double points = form.points() * form.points(), tiles = form.block_tiles(), in = problem.summed,
                out = form.channels;
   const int blocks = blocks_of(problem, form, images);
@@ -116,7 +117,8 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
 
   const double block =
       points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
-  return block * ceil_div(problem.made, form.channels) * blocks;
+  const double of_step = problem.is_forward ? 0 : kTransformed * points * in * problem.made;
+  return block * ceil_div(problem.made, form.channels) * blocks + of_step;
 }
 
 KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int64_t>& tiles, const TargetSpec& target) {
