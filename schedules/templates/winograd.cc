@@ -113,12 +113,10 @@ Exprs combine(const Exprs& values, int count) {
   const Points points(values.size());
   Exprs x(count);
   for (int i = 0; i < count; ++i) {
-    size_t next = 0;
+    size_t next = points.has_zero ? 1 : 0;
     if (points.has_zero && i == 0) x[i] = values.front();
-    if (points.has_zero) ++next;
     for (double p : points.pairs) {
-      const Expr &at_plus = values[next], &at_minus = values[next + 1];
-      next += 2;
+      const Expr &at_plus = values[next++], &at_minus = values[next++];
       x[i] = plus(x[i], times(i % 2 == 0 ? at_plus + at_minus : at_plus - at_minus, std::pow(p, i)));
     }
     if (i == count - 1) x[i] = x[i] + values.back();

@@ -87,8 +87,9 @@ std::vector<int64_t> block_sizes(const std::vector<int64_t>& tiles, int extent) 
 // The share of so many bytes that a cache does not keep.
 double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache_bytes / bytes); }
 
-// What a form costs over a number of images, in multiply-adds; constants are fitted to 63 measured blocks, 4 % off
-// in the mean and 10 % at most.
+// What a form costs over a number of images, in multiply-adds; constants were fitted to 63 measured blocks of tiles
+// up to 6, 4 % off in the mean and 10 % at most. F(7,3)'s price is that of its operations beside F(6,3)'s; the tuner's
+// blocks for it are those that the model picks.
 //
 // Products: a register tile of few accumulators waits for its sums; its vectors come from the L2 cache, its broadcasts
 // from the L1. They hide most of the reading of the weight: the first block's comes from memory, of later ones what the

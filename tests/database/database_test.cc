@@ -202,5 +202,36 @@ TEST_CASE("a CPU's name") {
   CHECK(cpu_name("") == "unknown");
 }
 
+// Of 28x28 maps F(7,3) takes the fewest products.
+TEST_CASE("training steps put small errors alone through relus: large tiles are for inference and for gradients") {
+  const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
+                       {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                       {"dilation", std::vector<int64_t>{1, 1}},
+                       {"groups", int64_t{1}}};
+  const Type image = f32({kBatch, 28, 28, 128}), weight = f32({128, 128, 3, 3});
+  Attrs of_gradient = attrs;
+  of_gradient["input_size"] = std::vector<int64_t>{28, 28};
+  const Kernel forward = single_op_kernel("conv2d", attrs, {image, weight});
+  const Kernel gradient = single_op_kernel("conv2d_backward_data", of_gradient, {image, weight});
+  const auto template_of = [](const Kernel& kernel, bool training) {
+    return lookup(kernel, BatchClass::kMany, kTarget, {.training = training}).value().template_name;
+  };
+  CHECK(template_of(forward, false) == "conv2d_winograd_large");
+  CHECK(template_of(forward, true) == "conv2d_winograd");
+  CHECK(template_of(gradient, true) == "conv2d_winograd_large");
+
+  Database database;
+  const TemplateChoice large = template_choices(forward, BatchClass::kMany, kTarget).at(0);
+  database.schedules.push_back({.kernel = tuning_key(forward),
+                                .batch = BatchClass::kMany,
+                                .template_name = large.name,
+                                .knobs = large.defaults});
+  const auto origin_of = [&](bool training) {
+    return lookup(forward, BatchClass::kMany, kTarget, {.tuned = &database, .training = training}).value().origin;
+  };
+  CHECK(origin_of(false) == Origin::kExact);
+  CHECK(origin_of(true) == Origin::kDefault);
+}
+
 }  // namespace
 }  // namespace convoke

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cmath>
-
 namespace convoke {
 namespace {
 
@@ -50,7 +48,7 @@ void check_equal(const Exprs& found, const std::vector<double>& expected) {
   for (size_t i = 0; i < found.size(); ++i) {
     const std::optional<double> value = Halide::Internal::as_const_float(Halide::Internal::simplify(found[i]));
     REQUIRE(value);
-    CHECK(std::fabs(*value - expected[i]) < 1e-12);
+    CHECK(*value == doctest::Approx(expected[i]).epsilon(1e-13));
   }
 }
 
