@@ -5,6 +5,7 @@
 
 #include "Halide.h"
 #include "compiler/codegen/object_cache.h"
+#include "compiler/codegen/prefetch.h"
 #include "compiler/codegen/scratch.h"
 #include "runtime/base/file.h"
 #include "schedules/templates/template.h"
@@ -73,6 +74,7 @@ std::string content_key(const BuiltKernel& built, const Halide::Target& target) 
     append_field(content, name);
     append_field(content, text);
   }
+  for (const Stream& stream : built.streams) append_field(content, stream.buffer + " " + std::to_string(stream.ahead));
   return content_hash(content);
 }
 
@@ -92,6 +94,7 @@ Result<BuiltKernel> build(const PlanKernel& kernel, const TargetSpec& target) {
 
 Halide::Module lower(const BuiltKernel& built, const std::string& name, const Halide::Target& target) {
   Halide::Pipeline pipeline = built.pipeline;
+  add_prefetches(pipeline, built.streams);
   return pipeline.compile_to_module(built.arguments, name, target, Halide::LinkageType::ExternalPlusArgv);
 }
 

@@ -56,7 +56,7 @@ double relative_error(const Kernel& kernel, const Knobs& knobs) {
   return winograd_error(*winograd_problem(kernel), static_cast<int>(knobs.at("tile")));
 }
 
-// [j][made/block][i][summed][made%block] of the transformed weight: products read it from its begin to its end. With
+// [i][made/block][j][summed][made%block] of the transformed weight: products read it from its begin to its end. With
 // both axes of points outermost a pack would write a kernel to 81 places a power of two apart, at half the speed.
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   using enum LayoutAxis::Part;
@@ -200,7 +200,7 @@ void schedule_products(Stages& s, const WinogradProblem& problem, const Winograd
       .align_storage(s.t, ceil_div(form.block_tiles(), form.tiles) * form.tiles | 1)
       .split(s.c, s.c, lane, form.block(), TailStrategy::RoundUp)
       .split(s.t, s.t, tile, form.tiles, TailStrategy::RoundUp)
-      .reorder({lane, tile, s.t, s.i, s.c, s.j, s.bx, s.by, s.bn})
+      .reorder({lane, tile, s.t, s.j, s.c, s.i, s.bx, s.by, s.bn})
       .vectorize(lane, form.lanes)
       .unroll(lane)
       .unroll(tile);
@@ -262,7 +262,13 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   }
   s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
   s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points());
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  // Products of one point and block of channels read a panel of the weight; the next one is on its way meanwhile.
+  const size_t weight = static_cast<size_t>(anchor_input(kernel, 1));
+  if (kernel.input_layouts[weight].transformed()) {
+    built.streams = {{body.params[weight].name(), int64_t{problem.summed} * form.block()}};
+  }
+  return built;
 }
 
 bool is_gradient(const Kernel& kernel) { return !winograd_problem(kernel)->is_forward; }

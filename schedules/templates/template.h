@@ -17,9 +17,16 @@
 
 namespace convoke {
 
+// An operand that inner loops read from its begin to its end: what lies `ahead` elements further on is fetched meanwhile.
+struct Stream {
+  std::string buffer;  // of an argument
+  int64_t ahead;
+};
+
 struct BuiltKernel {
   Halide::Pipeline pipeline;                // outputs as body.outputs
   std::vector<Halide::Argument> arguments;  // as kernel.inputs
+  std::vector<Stream> streams;
 };
 
 struct ScheduleTemplate {
