@@ -1,6 +1,7 @@
 #include "compiler/codegen/prefetch.h"
 
 #include <set>
+#include <utility>
 
 namespace convoke {
 namespace {
@@ -10,33 +11,22 @@ using Halide::Internal::For, Halide::Internal::Load, Halide::Internal::Ramp, Hal
 
 constexpr int kLineBytes = 64;
 
-// The lines that a loop's body reads of a buffer: one index in each.
-class Lines : public Halide::Internal::IRVisitor {
+class Loads : public Halide::Internal::IRVisitor {
  public:
-  explicit Lines(const std::string& buffer) : buffer_(buffer) {}
-  std::vector<Expr> indices;
-  Halide::Type element;
-  bool innermost = true;
+  explicit Loads(const std::string& buffer) : buffer_(buffer) {}
+  std::vector<const Load*> found;
 
  private:
   using IRVisitor::visit;
-  void visit(const For*) override { innermost = false; }
   void visit(const Load* load) override {
     IRVisitor::visit(load);
-    if (load->name != buffer_) return;
-    element = load->type.element_of();
-    const Ramp* ramp = load->index.as<Ramp>();
-    const Expr index = ramp ? ramp->base : load->index;
-    if (indices.empty()) first_ = index;
-    const auto offset = Halide::Internal::as_const_int(Halide::Internal::simplify(index - first_));
-    if (offset && lines_.insert(*offset * element.bytes() / kLineBytes).second) indices.push_back(index);
+    if (load->name == buffer_) found.push_back(load);
   }
 
   const std::string& buffer_;
-  Expr first_;
-  std::set<int64_t> lines_;  // from the first index on
 };
 
+// Prefetches before stores, one for each line that an iteration of the loop around them reads.
 class Prefetches : public Halide::Internal::IRMutator {
  public:
   explicit Prefetches(Stream stream) : stream_(std::move(stream)) {}
@@ -44,15 +34,31 @@ class Prefetches : public Halide::Internal::IRMutator {
  private:
   using IRMutator::visit;
   Stmt visit(const For* loop) override {
-    Lines lines(stream_.buffer);
-    loop->body.accept(&lines);
-    if (!lines.innermost) return IRMutator::visit(loop);
-    Stmt body = loop->body;
-    for (auto index = lines.indices.rbegin(); index != lines.indices.rend(); ++index) {
-      body = Halide::Internal::Block::make(prefetch(*index, lines.element), body);
+    const ReadLines outer = std::exchange(read_, {});
+    const Stmt mutated = IRMutator::visit(loop);
+    read_ = outer;
+    return mutated;
+  }
+
+  Stmt visit(const Halide::Internal::Store* store) override {
+    Loads loads(stream_.buffer);
+    store->accept(&loads);
+    std::vector<Stmt> statements;
+    for (const Load* load : loads.found) {
+      const Ramp* ramp = load->index.as<Ramp>();
+      const Expr index = ramp ? ramp->base : load->index;
+      if (is_new(index, load->type.bytes())) {
+        statements.push_back(prefetch(index, load->type.element_of()));
+      }
     }
-    return For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy, loop->device_api,
-                     body);
+    statements.emplace_back(store);
+    return Halide::Internal::Block::make(statements);
+  }
+
+  bool is_new(const Expr& index, int bytes) {
+    if (!read_.first.defined()) read_.first = index;
+    const auto offset = Halide::Internal::as_const_int(Halide::Internal::simplify(index - read_.first));
+    return offset && read_.lines.insert(*offset * bytes / kLineBytes).second;
   }
 
   // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
@@ -66,7 +72,13 @@ class Prefetches : public Halide::Internal::IRMutator {
         {Halide::reinterpret(Halide::Handle(), address), kRead, kSecondLevel, kData}, Halide::Internal::Call::Extern));
   }
 
+  struct ReadLines {
+    Expr first;
+    std::set<int64_t> lines;  // from `first` on
+  };
+
   const Stream stream_;
+  ReadLines read_;
 };
 
 }  // namespace
