@@ -26,7 +26,6 @@ class Loads : public Halide::Internal::IRVisitor {
   const std::string& buffer_;
 };
 
-// Prefetches before stores, one for each line that an iteration of the loop around them reads.
 class Prefetches : public Halide::Internal::IRMutator {
  public:
   explicit Prefetches(Stream stream) : stream_(std::move(stream)) {}
@@ -47,9 +46,7 @@ class Prefetches : public Halide::Internal::IRMutator {
     for (const Load* load : loads.found) {
       const Ramp* ramp = load->index.as<Ramp>();
       const Expr index = ramp ? ramp->base : load->index;
-      if (is_new(index, load->type.bytes())) {
-        statements.push_back(prefetch(index, load->type.element_of()));
-      }
+      if (is_new(index, load->type.bytes())) statements.push_back(prefetch(index, load->type.bytes()));
     }
     statements.emplace_back(store);
     return Halide::Internal::Block::make(statements);
@@ -58,14 +55,14 @@ class Prefetches : public Halide::Internal::IRMutator {
   bool is_new(const Expr& index, int bytes) {
     if (!read_.first.defined()) read_.first = index;
     const auto offset = Halide::Internal::as_const_int(Halide::Internal::simplify(index - read_.first));
-    return offset && read_.lines.insert(*offset * bytes / kLineBytes).second;
+    return offset && read_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second;
   }
 
   // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
-  Stmt prefetch(const Expr& index, Halide::Type element) const {
+  Stmt prefetch(const Expr& index, int bytes) const {
     constexpr int kRead = 0, kSecondLevel = 2, kData = 1;
     const Expr buffer = Halide::Internal::Variable::make(Halide::Handle(), stream_.buffer);
-    const Expr offset = (Halide::cast<int64_t>(index) + Expr(stream_.ahead)) * element.bytes();
+    const Expr offset = (Halide::cast<int64_t>(index) + Expr(stream_.ahead)) * bytes;
     const Expr address = Halide::reinterpret<uint64_t>(buffer) + Halide::cast<uint64_t>(offset);
     return Halide::Internal::Evaluate::make(Halide::Internal::Call::make(
         Halide::Int(32), "llvm.prefetch.p0",
@@ -78,7 +75,7 @@ class Prefetches : public Halide::Internal::IRMutator {
   };
 
   const Stream stream_;
-  ReadLines read_;
+  ReadLines read_;  // by the innermost loop around
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Prefetches of streamed buffers, which no schedule can say: Halide's own fill only the first-level cache.
+// Prefetches of streamed operands, which no schedule can say: Halide's own fill the first-level cache alone, which a
+// panel of weights overflows, and are loops of their own.
 #pragma once
 
 #include <vector>
@@ -7,8 +8,8 @@
 
 namespace convoke {
 
-// In every innermost loop that reads the buffer of a stream, prefetches into the second-level cache what lies
-// stream.ahead elements behind what an iteration reads.
+// Before each store that reads the buffer of a stream: a prefetch into the second-level cache, for each line that the
+// iteration has not yet read, of the line stream.ahead elements further on. It may lie beyond the buffer's end.
 void add_prefetches(Halide::Pipeline& pipeline, const std::vector<Stream>& streams);
 
 }  // namespace convoke

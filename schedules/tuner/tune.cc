@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kWaveSeconds = 0.08;  // of measuring a candidate
 constexpr double kFinalSeconds = 1;    // of measuring a winner beside the defaults
-constexpr double kWorthWhile = 0.99;   // of the defaults' time: what wins less may be noise
+constexpr double kWorthWhile = 0.97;   // of the defaults' time: what wins less comes and goes with the neighbours
 constexpr double kFewestSeconds = 5;   // for a kernel
 
 Kernel without_layouts(const Kernel& kernel) { return parse_kernel(tuning_key(kernel)).value(); }

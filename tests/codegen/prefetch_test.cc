@@ -1,0 +1,76 @@
+// Prefetches of streamed operands, as lowered and as they come out of the code generator.
+#include "compiler/codegen/prefetch.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "runtime/base/file.h"
+
+using namespace convoke;
+using Halide::Func, Halide::ImageParam, Halide::RDom, Halide::Var;
+
+namespace {
+
+constexpr int kColumns = 32, kLanes = 8, kUnrolled = 2;  // a row is two lines, each of two vectors
+constexpr int kLines = kUnrolled * kColumns * 4 / 64;    // of an iteration
+constexpr int64_t kAhead = 1234567;
+
+// Sums of the columns of `w`: an iteration of the inner loop reads kUnrolled rows.
+Halide::Module sums_of_columns(const std::string& target, const std::vector<Stream>& streams) {
+  ImageParam w(Halide::Float(32), 2, "w");
+  w.dim(0).set_bounds(0, kColumns);
+  w.dim(1).set_stride(kColumns);
+  Var x("x");
+  RDom r(0, 64, "r");
+  Func sums("sums"), out("out");
+  sums(x) = 0.0f;
+  sums(x) += w(x, r);
+  out(x) = sums(x);
+  out.bound(x, 0, kColumns).vectorize(x, kLanes);
+  sums.compute_root().bound(x, 0, kColumns).vectorize(x, kLanes).unroll(x);
+  sums.update().reorder(x, r).vectorize(x, kLanes).unroll(x).unroll(r, kUnrolled);
+  Halide::Pipeline pipeline(out);
+  add_prefetches(pipeline, streams);
+  return pipeline.compile_to_module({w}, "kernel",
+                                    Halide::Target(target + "-no_runtime-no_asserts-no_bounds_query-user_context"));
+}
+
+std::string statement(const std::vector<Stream>& streams) {
+  std::ostringstream text;
+  text << sums_of_columns("x86-64-linux-avx2", streams);
+  return text.str();
+}
+
+std::string assembly(const std::string& target, const std::vector<Stream>& streams) {
+  const std::string path = "prefetch_test." + std::to_string(getpid()) + ".s";
+  sums_of_columns(target, streams).compile({{Halide::OutputFileType::assembly, path}});
+  const std::string text = read_file(path).value();
+  unlink(path.c_str());
+  return text;
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("every line that an iteration reads is prefetched once, `ahead` elements further on") {
+  const std::string text = statement({{"w", kAhead}});
+  CHECK(count(text, "llvm.prefetch") == kLines);
+  CHECK(count(text, std::to_string(kAhead)) == kLines);
+}
+
+TEST_CASE("what is no stream is not prefetched") {
+  CHECK(count(statement({}), "prefetch") == 0);
+  CHECK(count(statement({{"other", kAhead}}), "prefetch") == 0);
+}
+
+TEST_CASE("prefetches are instructions, into the second-level cache") {
+  CHECK(count(assembly("x86-64-linux-avx2", {{"w", kAhead}}), "prefetcht1") == kLines);
+  CHECK(count(assembly("arm-64-linux", {{"w", kAhead}}), "pldl2keep") == kLines);
+}
