@@ -17,7 +17,8 @@
 
 namespace convoke {
 
-// An operand that inner loops read from its begin to its end: what lies `ahead` elements further on is fetched meanwhile.
+// An operand that inner loops read from its begin to its end: what lies `ahead` elements further on is fetched
+// meanwhile.
 struct Stream {
   std::string buffer;  // of an argument
   int64_t ahead;
