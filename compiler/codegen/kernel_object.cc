@@ -74,7 +74,11 @@ std::string content_key(const BuiltKernel& built, const Halide::Target& target) 
     append_field(content, name);
     append_field(content, text);
   }
-  for (const Stream& stream : built.streams) append_field(content, stream.buffer + " " + std::to_string(stream.ahead));
+  for (const Stream& stream : built.streams) {
+    append_field(content, stream.buffer);
+    append_field(content, std::to_string(stream.ahead));
+    append_field(content, std::to_string(kPrefetchesForm));
+  }
   return content_hash(content);
 }
 

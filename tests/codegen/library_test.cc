@@ -9,6 +9,7 @@
 #include "compiler/codegen/embedded.h"
 #include "runtime/base/file.h"
 #include "runtime/io/tensor_file.h"
+#include "tests/codegen/count_of.h"
 #include "tests/codegen/tiny_model.h"
 
 using namespace convoke;
@@ -95,12 +96,6 @@ void check_convoke_run(const std::string& target_name) {
   const Result<std::vector<NamedTensor>> outputs = parse_tensors(contents(folder + "/out"));
   REQUIRE(outputs.ok());
   check_near(f32_values((*outputs)[0]), expected_outputs(n));
-}
-
-int count_of(const std::string& text, const std::string& what) {
-  int count = 0;
-  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "runtime/base/file.h"
+#include "tests/codegen/count_of.h"
 
 using namespace convoke;
 using Halide::Func, Halide::ImageParam, Halide::RDom, Halide::Var;
@@ -51,26 +52,20 @@ std::string assembly(const std::string& target, const std::vector<Stream>& strea
   return text;
 }
 
-int count(const std::string& text, const std::string& part) {
-  int found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("every line that an iteration reads is prefetched once, `ahead` elements further on") {
   const std::string text = statement({{"w", kAhead}});
-  CHECK(count(text, "llvm.prefetch") == kLines);
-  CHECK(count(text, std::to_string(kAhead)) == kLines);
+  CHECK(count_of(text, "llvm.prefetch") == kLines);
+  CHECK(count_of(text, std::to_string(kAhead)) == kLines);
 }
 
 TEST_CASE("what is no stream is not prefetched") {
-  CHECK(count(statement({}), "prefetch") == 0);
-  CHECK(count(statement({{"other", kAhead}}), "prefetch") == 0);
+  CHECK(count_of(statement({}), "prefetch") == 0);
+  CHECK(count_of(statement({{"other", kAhead}}), "prefetch") == 0);
 }
 
 TEST_CASE("prefetches are instructions, into the second-level cache") {
-  CHECK(count(assembly("x86-64-linux-avx2", {{"w", kAhead}}), "prefetcht1") == kLines);
-  CHECK(count(assembly("arm-64-linux", {{"w", kAhead}}), "pldl2keep") == kLines);
+  CHECK(count_of(assembly("x86-64-linux-avx2", {{"w", kAhead}}), "prefetcht1") == kLines);
+  CHECK(count_of(assembly("arm-64-linux", {{"w", kAhead}}), "pldl2keep") == kLines);
 }
