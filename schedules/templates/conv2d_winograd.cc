@@ -2,10 +2,11 @@
 // y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the points in two dimensions a matrix product over
 // channels. A data gradient, of stride 1, is the convolution of the output gradient with the rotated kernel.
 //
-// A task is a block of tx × ty tiles of `images` images and a share of what is made (`tasks` shares or a few more). It
-// transforms its input, makes the products point by point, in register tiles of `tiles` tiles × `vectors` of channels,
-// and transforms them back with the elementwise work behind it; in between both lie in scratch that stays in the L2
-// cache. The weight comes transformed.
+// A task is a block of tx × ty tiles of `images` images. It transforms its input, makes the products point by point, in
+// register tiles of `tiles` tiles × `vectors` of channels, and transforms them back with the elementwise work behind
+// it; in between both lie in scratch that stays in the L2 cache. Where blocks are few they come one after the other:
+// tasks are then a block's tiles while its input is transformed, and afterwards shares of what is made (`tasks` or a
+// few more). The weight comes transformed.
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
 #include "schedules/templates/winograd.h"
@@ -163,9 +164,9 @@ int padded_channels(int channels) { return channels % (2 * kLine) == 0 ? channel
 
 // One axis of points stays a loop in either stage: unrolled they spill.
 void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
-                    const Var& task) {
+                    const Var& block) {
   Var lane("lane"), ty("ty"), n("n");
-  s.input.compute_at(out, task)
+  s.input.compute_at(out, block)
       .bound_extent(s.t, form.block_tiles())
       .bound_extent(s.bx, 1)
       .bound_extent(s.by, 1)
@@ -174,11 +175,14 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
       .align_storage(s.c, padded_channels(problem.summed))
       .align_storage(s.t, form.block_tiles() | 1)
       .split(s.c, s.c, lane, form.lanes_in, TailStrategy::RoundUp)
-      .split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp)
-      .split(ty, n, ty, form.ty, TailStrategy::RoundUp)
-      .reorder({lane, s.j, s.i, s.c, s.t, ty, n, s.bx, s.by, s.bn})
+      .reorder({lane, s.j, s.i, s.c, s.t, s.bx, s.by, s.bn})
       .vectorize(lane)
       .unroll(s.j);
+  if (form.shares > 1) {
+    s.input.parallel(s.t);
+  } else {
+    s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp).split(ty, n, ty, form.ty, TailStrategy::RoundUp);
+  }
   s.columns.compute_at(s.input, s.c)
       .store_in(MemoryType::Stack)
       .bound_extent(s.c, form.lanes_in)
@@ -231,7 +235,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   const std::vector<Var> at = out.args();
   const int m = form.tile();
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
-      task("task");
+      block("block"), task("task");
   out.bound(at[0], 0, problem.made).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
   out.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
       .split(c, c, lane, form.lanes, TailStrategy::RoundUp)
@@ -244,11 +248,16 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .vectorize(lane)
       .unroll(xi)
       .unroll(yi)
-      .fuse(xb, yb, task)
-      .fuse(task, nb, task)
-      .fuse(task, cb, task)
-      .parallel(task);
-  schedule_input(s, problem, form, out, task);
+      .fuse(xb, yb, block)
+      .fuse(block, nb, block);
+  if (form.shares > 1) {
+    out.reorder(cb, block).rename(cb, task);
+  } else {
+    out.fuse(block, cb, task);
+    block = task;
+  }
+  out.parallel(task);
+  schedule_input(s, problem, form, out, block);
   schedule_products(s, problem, form, out, task);
   for (Func* stage : {&s.rows, &s.pixels}) {
     stage->compute_at(out, c)

@@ -94,8 +94,9 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // Products: a register tile of few accumulators waits for its sums; its vectors come from the L2 cache, its broadcasts
 // from the L1. They hide most of the reading of the weight: the first block's comes from memory, of later ones what the
 // last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
-// weight and what is read and made want to stay too; half of the last cache is another core's. A gradient's weight is
-// transformed in each step, at the speed of memory, which threads do not multiply.
+// weight and what is read and made want to stay too; half of the last cache is another core's. Shares read V as slices
+// of one point, which costs them little wherever it lies. A gradient's weight is transformed in each step, at the speed
+// of memory, which threads do not multiply.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3, kTransformed = 32;
@@ -111,15 +112,17 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const double byte_of_weight = std::lerp(kByteOfCache, kByteOfMemory, from_memory);
   const double weight = kFloat * byte_of_weight * in * out;
 
-  const double scratch_bytes = kFloat * points * tiles * (in + out);
-  const double byte_of_scratch = kSpilledByte * beyond(target.l2_bytes / 3.0, scratch_bytes) +
-                                 kByteOfMemory * beyond(target.l3_bytes / 2.0, scratch_bytes);
-  const double of_tile = offer_of(problem, form.tile()).transform + 2 * kFloat * byte_of_scratch;
-
-  const double block =
-      points * (std::max(products, weight) + kExposed * std::min(products, weight) + of_tile * tiles * (in + out));
+  const double v_bytes = kFloat * points * tiles * in, m_bytes = kFloat * points * tiles * out;
+  const auto transforms = [&](double bytes) {
+    const double byte_of_scratch =
+        kSpilledByte * beyond(target.l2_bytes / 3.0, bytes) + kByteOfMemory * beyond(target.l3_bytes / 2.0, bytes);
+    return bytes * (offer_of(problem, form.tile()).transform / kFloat + 2 * byte_of_scratch);
+  };
+  const double share = points * (std::max(products, weight) + kExposed * std::min(products, weight));
+  const double block = form.shares > 1 ? transforms(v_bytes) + form.shares * (share + transforms(m_bytes))
+                                       : share + transforms(v_bytes + m_bytes);
   const double of_step = problem.is_forward ? 0 : kTransformed * points * in * problem.made;
-  return block * ceil_div(problem.made, form.channels) * blocks + of_step;
+  return block * blocks + of_step;
 }
 
 KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int64_t>& tiles, const TargetSpec& target) {
@@ -139,7 +142,7 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
   const int nx = ceil_div(problem.x.out, tile), ny = ceil_div(problem.y.out, tile);
   const KnobRanges ranges = knobs_of_tiles(problem, {tile}, target);
   Knobs best;
-  double least = std::numeric_limits<double>::infinity();
+  auto least = std::pair(true, std::numeric_limits<double>::infinity());
   const auto try_block = [&](int64_t tx, int64_t ty, int64_t block_images) {
     for (int64_t vectors : ranges.at("vectors")) {
       for (int64_t tiles : ranges.at("tiles")) {
@@ -147,9 +150,10 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
         if (registers_of(registers) > target.vector_registers) continue;
         Knobs knobs = {{"images", block_images}, {"tasks", 1}, {"tile", tile}, {"tiles", tiles}, {"tx", tx}, {"ty", ty},
                        {"vectors", vectors}};
-        const int blocks = blocks_of(problem, winograd_form(problem, knobs, target), images);
-        knobs["tasks"] = std::bit_ceil(static_cast<unsigned>(ceil_div(kTasks, blocks)));
-        const double price = cost(problem, winograd_form(problem, knobs, target), images, target);
+        if (blocks_of(problem, winograd_form(problem, knobs, target), images) < kTasks) knobs["tasks"] = kTasks;
+        const WinogradForm form = winograd_form(problem, knobs, target);
+        const auto price =
+            std::pair(winograd_tasks(problem, form, images) < kTasks, cost(problem, form, images, target));
         if (price >= least) continue;
         least = price;
         best = knobs;
@@ -206,6 +210,7 @@ double winograd_error(const WinogradProblem& problem, int tile) { return offer_o
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target) {
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   const int lanes = lanes_of(problem.made, target), block = knob("vectors") * lanes, blocks = problem.made / block;
+  const int channels = block * static_cast<int>(largest_divisor(blocks, ceil_div(blocks, knob("tasks"))));
   return {.filtering = {knob("tile"), problem.kernel, problem.stride},
           .tx = knob("tx"),
           .ty = knob("ty"),
@@ -214,11 +219,12 @@ WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, c
           .vectors = knob("vectors"),
           .lanes = lanes,
           .lanes_in = lanes_of(problem.summed, target),
-          .channels = block * static_cast<int>(largest_divisor(blocks, ceil_div(blocks, knob("tasks"))))};
+          .shares = problem.made / channels,
+          .channels = channels};
 }
 
 int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images) {
-  return blocks_of(problem, form, images) * ceil_div(problem.made, form.channels);
+  return form.shares > 1 ? form.shares : blocks_of(problem, form, images);
 }
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target) {

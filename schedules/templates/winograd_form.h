@@ -32,11 +32,11 @@ double winograd_error(const WinogradProblem& problem, int tile);
 
 // What the knobs say of a problem.
 struct WinogradForm {
-  Filtering filtering;  // of an axis
-  int tx, ty, images;   // a block of tiles
-  int tiles, vectors;   // a register tile
-  int lanes, lanes_in;  // of what is made, of what is summed
-  int channels;         // of a task
+  Filtering filtering;   // of an axis
+  int tx, ty, images;    // a block of tiles
+  int tiles, vectors;    // a register tile
+  int lanes, lanes_in;   // of what is made, of what is summed
+  int shares, channels;  // of what is made, each a task if they are several, and a share's channels
 
   int tile() const { return filtering.outputs; }
   int points() const { return filtering.points(); }
