@@ -11,20 +11,25 @@ namespace {
 
 constexpr std::string_view kLayoutLine = "layout ";
 
-NodeId find_anchor(const Graph& body) {
-  NodeId anchor = kNoAnchor;
+// The anchor, and a max-pooling behind a convolution.
+std::vector<NodeId> find_anchors(const Graph& body) {
+  std::vector<NodeId> anchors;
   for (size_t i = 0; i < body.nodes.size(); ++i) {
-    if (is_source(body.nodes[i].op) || op_of(body.nodes[i]).traits.elementwise) continue;
-    ENSURE(anchor == kNoAnchor) << "two anchors in a kernel";
-    anchor = static_cast<NodeId>(i);
+    if (!is_source(body.nodes[i].op) && !op_of(body.nodes[i]).traits.elementwise) {
+      anchors.push_back(static_cast<NodeId>(i));
+    }
   }
-  return anchor;
+  return anchors;
 }
 
-Status check_one_anchor(const Graph& body) {
-  int anchors = 0;
-  for (const Node& node : body.nodes) anchors += !is_source(node.op) && !op_of(node).traits.elementwise;
-  return anchors <= 1 ? ok_status() : invalid_argument("a kernel has one anchor, found " + std::to_string(anchors));
+Status check_anchors(const Graph& body) {
+  const std::vector<NodeId> anchors = find_anchors(body);
+  const bool is_pooled = anchors.size() == 2 && body.nodes[anchors[0]].op == ops::conv2d.name &&
+                         body.nodes[anchors[1]].op == ops::max_pool2d.name;
+  if (anchors.size() <= 1 || is_pooled) return ok_status();
+  std::string found;
+  for (NodeId anchor : anchors) found += (found.empty() ? "" : ", ") + body.nodes[anchor].op;
+  return invalid_argument("a kernel has one anchor, or a conv2d and a max_pool2d, found " + found);
 }
 
 // "layout input 1 (6,1,5,5)0/16.2.3.1.0%16"
@@ -74,7 +79,10 @@ std::string kernel_key(const Kernel& kernel) {
 
 Kernel kernel_of(Graph body) {
   Kernel kernel;
-  kernel.anchor = find_anchor(body);
+  const std::vector<NodeId> anchors = find_anchors(body);
+  ENSURE(check_anchors(body).ok()) << check_anchors(body).message();
+  if (!anchors.empty()) kernel.anchor = anchors[0];
+  if (anchors.size() > 1) kernel.pooling = anchors[1];
   for (const Node& node : body.nodes) {
     if (is_source(node.op)) kernel.inputs.push_back(node.results[0]);
   }
@@ -88,7 +96,7 @@ Result<Kernel> parse_kernel(std::string_view key) {
   const size_t end = std::min(key.find("\n" + std::string(kLayoutLine)), key.size());
   ASSIGN_OR_RETURN(Graph body, parse(key.substr(0, end)));
   RETURN_IF_ERROR(verify(body));
-  RETURN_IF_ERROR(check_one_anchor(body));
+  RETURN_IF_ERROR(check_anchors(body));
   Kernel kernel = kernel_of(std::move(body));
   std::string_view rest = key.substr(std::min(end + 1, key.size()));
   while (!rest.empty()) {

@@ -14,8 +14,12 @@ constexpr GroupId kNoGroup = -1;
 
 class Partitioner {
  public:
-  Partitioner(const Graph& graph, const Keep& keep)
-      : graph_(graph), users_(users(graph)), kept_(graph.values.size()), group_of_(graph.nodes.size(), kNoGroup) {
+  Partitioner(const Graph& graph, const Keep& keep, const Pools& pools)
+      : graph_(graph),
+        pools_(pools),
+        users_(users(graph)),
+        kept_(graph.values.size()),
+        group_of_(graph.nodes.size(), kNoGroup) {
     for (const Store& store : graph.stores) kept_[store.value] = true;
     for (ValueId output : graph.outputs) kept_[output] = true;
     for (size_t v = 0; keep && v < graph.values.size(); ++v) kept_[v] = kept_[v] || keep(graph.values[v].name);
@@ -26,6 +30,7 @@ class Partitioner {
       const auto node = static_cast<NodeId>(i);
       if (is_source(graph_.nodes[node].op)) continue;
       GroupId group = group_to_join(node);
+      if (group == kNoGroup) group = group_to_pool(node);
       if (group == kNoGroup) {
         group = static_cast<GroupId>(groups_.size());
         groups_.emplace_back();
@@ -41,8 +46,41 @@ class Partitioner {
     return in_order();
   }
 
-  GroupId group_of(NodeId node) const { return group_of_[node]; }
+  // The group's nodes as a body with canonical names.
+  KernelCall make_call(const std::vector<NodeId>& group) const {
+    KernelCall call{.phase = graph_.nodes[group[0]].phase};
+    const GroupId id = group_of_[group[0]];
+    Builder builder = make_builder("kernel");
+    std::map<ValueId, ValueId> inside;
+    for (NodeId node : group) {
+      for (ValueId operand : graph_.nodes[node].inputs) {
+        if (group_of_[graph_.values[operand].node] == id || inside.contains(operand)) continue;
+        inside[operand] = builder.input("a" + std::to_string(call.inputs.size()), graph_.type(operand));
+        call.inputs.push_back(operand);
+      }
+    }
+    for (size_t i = 0; i < group.size(); ++i) {
+      const Node& node = graph_.nodes[group[i]];
+      std::vector<ValueId> operands;
+      for (ValueId operand : node.inputs) operands.push_back(inside.at(operand));
+      const std::vector<ValueId> results = builder.add("v" + std::to_string(i), node.op, operands, node.attrs);
+      call.name += (i ? "+" : "") + graph_.values[node.results[0]].name;
+      for (size_t r = 0; r < results.size(); ++r) {
+        const ValueId result = node.results[r];
+        inside[result] = results[r];
+        if (is_needed_outside(result)) {
+          builder.output(results[r]);
+          call.outputs.push_back(result);
+        } else {
+          call.fused.push_back(result);
+        }
+      }
+    }
+    call.kernel = kernel_of(std::move(builder).take());
+    return call;
+  }
 
+ private:
   // Must the value exist in memory, for readers outside its group?
   bool is_needed_outside(ValueId value) const {
     const GroupId group = group_of_[graph_.values[value].node];
@@ -50,7 +88,23 @@ class Partitioner {
                                        [&](NodeId user) { return group_of_[user] != group; });
   }
 
- private:
+  // A max-pooling's convolution, when nobody else reads what it pools and a schedule computes both.
+  GroupId group_to_pool(NodeId id) {
+    const Node& node = graph_.nodes[id];
+    if (!pools_ || node.op != ops::max_pool2d.name) return kNoGroup;
+    const ValueId pooled = node.inputs[0], places = node.results[1];
+    if (graph_.is_source_value(pooled) || !is_read_once(node, pooled)) return kNoGroup;
+    if (kept_[places] || !users_[places].empty()) return kNoGroup;
+    const GroupId group = group_of_[graph_.values[pooled].node];
+    const auto is = [&](const OpDef& op) { return [&](NodeId member) { return graph_.nodes[member].op == op.name; }; };
+    if (std::ranges::none_of(groups_[group], is(ops::conv2d))) return kNoGroup;
+    if (std::ranges::any_of(groups_[group], is(ops::max_pool2d))) return kNoGroup;
+    std::vector<NodeId> both = groups_[group];
+    both.push_back(id);
+    group_of_[id] = group;
+    return pools_(make_call(both).kernel) ? group : kNoGroup;
+  }
+
   // The latest group that ends in an operand which this node may continue in registers, one with an anchor if there is.
   GroupId group_to_join(NodeId id) const {
     const Node& node = graph_.nodes[id];
@@ -66,10 +120,13 @@ class Partitioner {
   }
 
   bool continues(const Node& node, ValueId operand) const {
-    const Node& producer = graph_.node_of(operand);
-    return producer.phase == node.phase && graph_.type(operand) == graph_.type(node.results[0]) && !kept_[operand] &&
-           users_[operand].size() == 1 && graph_.values[operand].result == 0 &&
-           std::count(node.inputs.begin(), node.inputs.end(), operand) == 1;
+    return graph_.type(operand) == graph_.type(node.results[0]) && is_read_once(node, operand);
+  }
+
+  // The first result of a node of the same phase, read by `node` alone and once.
+  bool is_read_once(const Node& node, ValueId operand) const {
+    return graph_.node_of(operand).phase == node.phase && !kept_[operand] && users_[operand].size() == 1 &&
+           graph_.values[operand].result == 0 && std::count(node.inputs.begin(), node.inputs.end(), operand) == 1;
   }
 
   // Joining would make a cycle when another operand is computed from the group.
@@ -154,52 +211,19 @@ class Partitioner {
   }
 
   const Graph& graph_;
+  const Pools& pools_;
   std::vector<std::vector<NodeId>> users_;
   std::vector<bool> kept_;  // stored, an output, or asked for: must exist in memory
   std::vector<GroupId> group_of_;
   std::vector<std::vector<NodeId>> groups_;
 };
 
-// The group's nodes as a body with canonical names.
-KernelCall make_call(const Graph& graph, const Partitioner& partitioner, const std::vector<NodeId>& group) {
-  KernelCall call{.phase = graph.nodes[group[0]].phase};
-  const GroupId id = partitioner.group_of(group[0]);
-  Builder builder = make_builder("kernel");
-  std::map<ValueId, ValueId> inside;
-  for (NodeId node : group) {
-    for (ValueId operand : graph.nodes[node].inputs) {
-      if (partitioner.group_of(graph.values[operand].node) == id || inside.contains(operand)) continue;
-      inside[operand] = builder.input("a" + std::to_string(call.inputs.size()), graph.type(operand));
-      call.inputs.push_back(operand);
-    }
-  }
-  for (size_t i = 0; i < group.size(); ++i) {
-    const Node& node = graph.nodes[group[i]];
-    std::vector<ValueId> operands;
-    for (ValueId operand : node.inputs) operands.push_back(inside.at(operand));
-    const std::vector<ValueId> results = builder.add("v" + std::to_string(i), node.op, operands, node.attrs);
-    call.name += (i ? "+" : "") + graph.values[node.results[0]].name;
-    for (size_t r = 0; r < results.size(); ++r) {
-      const ValueId result = node.results[r];
-      inside[result] = results[r];
-      if (partitioner.is_needed_outside(result)) {
-        builder.output(results[r]);
-        call.outputs.push_back(result);
-      } else {
-        call.fused.push_back(result);
-      }
-    }
-  }
-  call.kernel = kernel_of(std::move(builder).take());
-  return call;
-}
-
 }  // namespace
 
-std::vector<KernelCall> partition(const Graph& graph, const Keep& keep) {
-  Partitioner partitioner(graph, keep);
+std::vector<KernelCall> partition(const Graph& graph, const Keep& keep, const Pools& pools) {
+  Partitioner partitioner(graph, keep, pools);
   std::vector<KernelCall> calls;
-  for (const std::vector<NodeId>& group : partitioner.run()) calls.push_back(make_call(graph, partitioner, group));
+  for (const std::vector<NodeId>& group : partitioner.run()) calls.push_back(partitioner.make_call(group));
   return calls;
 }
 

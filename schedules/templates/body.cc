@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "compiler/ops/lower/lower.h"
+#include "compiler/ops/pool2d.h"
 #include "schedules/templates/winograd.h"
 
 namespace convoke {
@@ -131,13 +132,32 @@ void lower_known(Body& body) {
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); ++id) {
     const Node& node = graph.nodes[id];
     const auto known = [&](ValueId value) { return body.values[value].defined(); };
-    if (is_source(node.op) || id == body.kernel->anchor || known(node.results[0])) continue;
+    if (is_source(node.op) || id == body.kernel->anchor || id == body.kernel->pooling) continue;
+    if (known(node.results[0])) continue;
     if (!std::ranges::all_of(node.inputs, known)) continue;
     LowerInputs operands{.batch = body.batch};
     for (ValueId value : node.inputs) operands.funcs.push_back(body.values[value]);
     const std::vector<Func> results = lower(view(graph, node), operands);
     for (size_t i = 0; i < results.size(); ++i) body.values[node.results[i]] = results[i];
   }
+}
+
+// The kernel's max-pooling, without padding: the maximum of what it pools over the taps of a window.
+Func pooled(const Body& body) {
+  const Node& pooling = body.kernel->body.nodes[body.kernel->pooling];
+  const Window2d window = as_max_pool2d(view(body.kernel->body, pooling))->window;
+  const Func& pixels = body.values[pooling.inputs[0]];
+  Var c("c"), x("x"), y("y"), n("n");
+  Expr maximum;
+  for (int tap = 0; tap < static_cast<int>(window.kernel.area()); ++tap) {
+    const int kx = tap % static_cast<int>(window.kernel.w), ky = tap / static_cast<int>(window.kernel.w);
+    const Expr pixel =
+        pixels(c, x * static_cast<int>(window.stride_x) + kx, y * static_cast<int>(window.stride_y) + ky, n);
+    maximum = maximum.defined() ? max(maximum, pixel) : pixel;
+  }
+  Func result("pooled");
+  result(c, x, y, n) = maximum;
+  return result;
 }
 
 // Outputs `first` and what follows as one Func over memory.
@@ -240,6 +260,9 @@ void set_anchor(Body& body, std::vector<Func> results) {
   const Node& anchor = body.kernel->body.nodes[body.kernel->anchor];
   ENSURE(results.size() == anchor.results.size()) << anchor.op << " has " << anchor.results.size() << " results";
   for (size_t i = 0; i < results.size(); ++i) body.values[anchor.results[i]] = results[i];
+  lower_known(body);
+  if (body.kernel->pooling == kNoPooling) return;
+  body.values[body.kernel->body.nodes[body.kernel->pooling].results[0]] = pooled(body);
   lower_known(body);
 }
 

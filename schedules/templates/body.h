@@ -34,7 +34,8 @@ const Halide::Func& anchor_operand(const Body& body, int operand);
 // Which of kernel.inputs operand `operand` of the anchor is; -1 when other nodes stand between.
 int anchor_input(const Kernel& kernel, int operand);
 
-// Gives the anchor's results as logical Funcs, and lowers the elementwise nodes behind it.
+// Gives the anchor's results as logical Funcs, and lowers the nodes behind it: a pooling as an expression over the
+// pixels of its window.
 void set_anchor(Body& body, std::vector<Halide::Func> results);
 
 // One Func an output over the dimensions in memory (batch last), zero where the layout pads, with constant bounds and

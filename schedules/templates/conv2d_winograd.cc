@@ -233,16 +233,18 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
   Func& out = outputs[0];
   const std::vector<Var> at = out.args();
-  const int m = form.tile();
+  const int m = form.tile(), unit = m * form.unit / problem.pool, block_x = m * form.tx / problem.pool,
+            block_y = m * form.ty / problem.pool, out_x = problem.x.out / problem.pool,
+            out_y = problem.y.out / problem.pool;
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
       block("block"), task("task");
-  out.bound(at[0], 0, problem.made).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
+  out.bound(at[0], 0, problem.made).bound(at[1], 0, out_x).bound(at[2], 0, out_y);
   out.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
       .split(c, c, lane, form.lanes, TailStrategy::RoundUp)
-      .split(at[1], xb, x, m * form.tx, tail_of(problem.x.out, m * form.tx))
-      .split(x, x, xi, m, TailStrategy::RoundUp)
-      .split(at[2], yb, y, m * form.ty, tail_of(problem.y.out, m * form.ty))
-      .split(y, y, yi, m, TailStrategy::RoundUp)
+      .split(at[1], xb, x, block_x, tail_of(out_x, block_x))
+      .split(x, x, xi, unit, TailStrategy::RoundUp)
+      .split(at[2], yb, y, block_y, tail_of(out_y, block_y))
+      .split(y, y, yi, unit, TailStrategy::RoundUp)
       .split(at[3], nb, n, form.images, form.images == 1 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf)
       .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
       .vectorize(lane)
@@ -259,15 +261,10 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   out.parallel(task);
   schedule_input(s, problem, form, out, block);
   schedule_products(s, problem, form, out, task);
+  s.pixels.compute_at(out, c).bound_extent(s.tx, form.unit).bound_extent(s.ty, form.unit);
+  s.rows.compute_at(s.pixels, s.tx);
   for (Func* stage : {&s.rows, &s.pixels}) {
-    stage->compute_at(out, c)
-        .store_in(MemoryType::Stack)
-        .bound_extent(s.c, form.lanes)
-        .bound_extent(s.tx, 1)  // it would not see that where blocks of both axes are cut off
-        .bound_extent(s.ty, 1)
-        .vectorize(s.c)
-        .unroll(s.i)
-        .unroll(s.j);
+    stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c).unroll(s.i).unroll(s.j);
   }
   s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
   s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points());
@@ -295,7 +292,8 @@ constexpr ScheduleTemplate of_tiles(std::string_view name) {
           .relative_error = relative_error,
           .trains = sizes == TileSizes::kLarge ? is_gradient : nullptr,
           .starts = starts<sizes>,
-          .tasks = tasks};
+          .tasks = tasks,
+          .takes_pooling = true};
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ const ScheduleTemplate* find_template(std::string_view name) {
 }
 
 bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target) {
-  return (schedule.takes_images || image_block(kernel) == 0) && schedule.applies(kernel, target);
+  return (schedule.takes_images || image_block(kernel) == 0) &&
+         (schedule.takes_pooling || kernel.pooling == kNoPooling) && schedule.applies(kernel, target);
 }
 
 }  // namespace convoke

@@ -56,9 +56,11 @@ struct ScheduleTemplate {
   int (*tasks)(const Kernel&, const Knobs&, const TargetSpec&, int samples) = nullptr;
   // Whether it builds kernels of activations in blocks of images (Layout::images).
   bool takes_images = false;
+  // Whether it builds kernels with a max-pooling behind the anchor.
+  bool takes_pooling = false;
 };
 
-// Applies, in the layouts of the kernel's activations.
+// Applies, in the layouts of the kernel's activations and with the pooling that it has.
 bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target);
 
 namespace templates {

@@ -5,10 +5,12 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <ranges>
 #include <set>
 
 #include "compiler/ops/conv2d.h"
+#include "compiler/ops/pool2d.h"
 #include "runtime/base/check.h"
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
@@ -20,6 +22,17 @@ bool is_square(const Conv2d& conv) {
   const Window2d& w = conv.window;
   return w.stride_x == w.stride_y && w.dilation_x == 1 && w.dilation_y == 1 && conv.groups == 1 &&
          w.kernel.w == w.kernel.h;
+}
+
+// Of the kernel's pooling along an axis; 1: it has none, 0: not one of k×k whole windows beside each other.
+int pooled_pixels(const Kernel& kernel) {
+  if (kernel.pooling == kNoPooling) return 1;
+  const Pool2d pool = *as_max_pool2d(view(kernel.body, kernel.body.nodes[kernel.pooling]));
+  const int64_t k = pool.window.kernel.w;
+  const bool is_even = pool.window.kernel == Extent2d{k, k} && pool.window.stride_x == k && pool.window.stride_y == k &&
+                       pool.window.dilation_x == 1 && pool.window.dilation_y == 1 &&
+                       pool.in == Extent2d{k * pool.out.h, k * pool.out.w};
+  return is_even ? static_cast<int>(k) : 0;
 }
 
 // Lanes are whole: the widest vector that divides the channels.
@@ -70,17 +83,23 @@ std::vector<int64_t> tiles_of(const WinogradProblem& problem, TileSizes sizes) {
   return tiles;
 }
 
-// All of `tiles`, or as many of them as share them out evenly.
-std::set<int64_t> shares(int tiles) {
+// So many tiles of an axis hold whole windows of the pooling.
+int unit_of(const WinogradProblem& problem, int64_t tile) {
+  return problem.pool / static_cast<int>(std::gcd(problem.pool, tile));
+}
+
+// All tiles of an axis, or as many of them as share them out evenly.
+std::set<int64_t> shares(const WinogradProblem& problem, int64_t tile, int extent) {
   std::set<int64_t> sizes;
-  for (int parts = 1; parts <= tiles; ++parts) sizes.insert(ceil_div(tiles, parts));
+  const int unit = unit_of(problem, tile), units = ceil_div(extent, tile * unit);
+  for (int parts = 1; parts <= units; ++parts) sizes.insert(unit * ceil_div(units, parts));
   return sizes;
 }
 
-// Of one axis, for any of the tiles.
-std::vector<int64_t> block_sizes(const std::vector<int64_t>& tiles, int extent) {
+// For any of the tiles.
+std::vector<int64_t> block_sizes(const WinogradProblem& problem, const std::vector<int64_t>& tiles, int extent) {
   std::set<int64_t> sizes;
-  for (int64_t tile : tiles) sizes.merge(shares(ceil_div(extent, tile)));
+  for (int64_t tile : tiles) sizes.merge(shares(problem, tile, extent));
   return {sizes.begin(), sizes.end()};
 }
 
@@ -95,8 +114,8 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 // from the L1. They hide most of the reading of the weight: the first block's comes from memory, of later ones what the
 // last cache does not keep. Transforms: by the size of their tiles. V and M: what leaves the L2 cache, where the
 // weight and what is read and made want to stay too; half of the last cache is another core's. Shares read V as slices
-// of one point, which costs them little wherever it lies. A gradient's weight is transformed in each step, at the speed
-// of memory, which threads do not multiply.
+// of one point, which costs them little while a cache holds it. A gradient's weight is transformed in each step, at the
+// speed of memory, which threads do not multiply.
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3, kTransformed = 32;
@@ -113,14 +132,15 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const double weight = kFloat * byte_of_weight * in * out;
 
   const double v_bytes = kFloat * points * tiles * in, m_bytes = kFloat * points * tiles * out;
-  const auto transforms = [&](double bytes) {
-    const double byte_of_scratch =
-        kSpilledByte * beyond(target.l2_bytes / 3.0, bytes) + kByteOfMemory * beyond(target.l3_bytes / 2.0, bytes);
-    return bytes * (offer_of(problem, form.tile()).transform / kFloat + 2 * byte_of_scratch);
+  const auto transforms = [&](double bytes, int readers) {
+    const double spilled = 2 * kSpilledByte * beyond(target.l2_bytes / 3.0, bytes);
+    const double in_memory = (1 + readers) * kByteOfMemory * beyond(target.l3_bytes / 2.0, bytes);
+    return bytes * (offer_of(problem, form.tile()).transform / kFloat + spilled + in_memory);
   };
   const double share = points * (std::max(products, weight) + kExposed * std::min(products, weight));
-  const double block = form.shares > 1 ? transforms(v_bytes) + form.shares * (share + transforms(m_bytes))
-                                       : share + transforms(v_bytes + m_bytes);
+  const double block = form.shares > 1
+                           ? transforms(v_bytes, form.shares) + form.shares * (share + transforms(m_bytes, 1))
+                           : share + transforms(v_bytes + m_bytes, 1);
   const double of_step = problem.is_forward ? 0 : kTransformed * points * in * problem.made;
   return block * blocks + of_step;
 }
@@ -130,8 +150,8 @@ KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int6
           {"tasks", {1, 2, 4, 8, 16}},
           {"tile", tiles},
           {"tiles", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14}},
-          {"tx", block_sizes(tiles, problem.x.out)},
-          {"ty", block_sizes(tiles, problem.y.out)},
+          {"tx", block_sizes(problem, tiles, problem.x.out)},
+          {"ty", block_sizes(problem, tiles, problem.y.out)},
           {"vectors", divisors(problem.made / lanes_of(problem.made, target), 4)}};
 }
 
@@ -139,7 +159,8 @@ KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int6
 // one are few.
 Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
   constexpr int kTasks = 4, kMaxTx = 32, kMaxImages = 8;
-  const int nx = ceil_div(problem.x.out, tile), ny = ceil_div(problem.y.out, tile);
+  const std::set<int64_t> along_x = shares(problem, tile, problem.x.out),
+                          along_y = shares(problem, tile, problem.y.out);
   const KnobRanges ranges = knobs_of_tiles(problem, {tile}, target);
   Knobs best;
   auto least = std::pair(true, std::numeric_limits<double>::infinity());
@@ -160,12 +181,12 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
       }
     }
   };
-  for (int64_t tx : std::views::reverse(shares(nx))) {  // of equals the widest
-    for (int64_t ty : shares(ny)) {
+  for (int64_t tx : std::views::reverse(along_x)) {  // of equals the widest
+    for (int64_t ty : along_y) {
       if (tx <= kMaxTx) try_block(tx, ty, 1);
     }
   }
-  for (int n = 2; n <= std::min(images, kMaxImages); n *= 2) try_block(nx, ny, n);
+  for (int n = 2; n <= std::min(images, kMaxImages); n *= 2) try_block(*along_x.rbegin(), *along_y.rbegin(), n);
   return best;
 }
 
@@ -174,6 +195,8 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
 std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   if (kernel.anchor == kNoAnchor) return std::nullopt;
   const NodeView node = anchor_view(kernel);
+  const int pool = pooled_pixels(kernel);
+  if (pool == 0) return std::nullopt;
   const auto number = [](int64_t value) { return static_cast<int>(value); };
   const auto offered = [](WinogradProblem problem) -> std::optional<WinogradProblem> {
     if (!has_tiles(problem, TileSizes::kSmall)) return std::nullopt;
@@ -187,7 +210,8 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
                     .summed = number(conv->in_c),
                     .made = number(conv->out_c),
                     .is_forward = true,
-                    .has_bias = conv->has_bias});
+                    .has_bias = conv->has_bias,
+                    .pool = pool});
   }
   if (const auto conv = as_conv2d_backward_data(node); conv && is_square(*conv) && conv->window.stride_x == 1) {
     const int k = number(conv->window.kernel.w);
@@ -211,14 +235,16 @@ WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, c
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   const int lanes = lanes_of(problem.made, target), block = knob("vectors") * lanes, blocks = problem.made / block;
   const int channels = block * static_cast<int>(largest_divisor(blocks, ceil_div(blocks, knob("tasks"))));
+  const int unit = unit_of(problem, knob("tile"));
   return {.filtering = {knob("tile"), problem.kernel, problem.stride},
-          .tx = knob("tx"),
-          .ty = knob("ty"),
+          .tx = ceil_div(knob("tx"), unit) * unit,
+          .ty = ceil_div(knob("ty"), unit) * unit,
           .images = knob("images"),
           .tiles = knob("tiles"),
           .vectors = knob("vectors"),
           .lanes = lanes,
           .lanes_in = lanes_of(problem.summed, target),
+          .unit = unit,
           .shares = problem.made / channels,
           .channels = channels};
 }
@@ -244,18 +270,27 @@ std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSize
   return best;
 }
 
-// A direct convolution runs at some 85 % of the peak; near that rate it is to be preferred for its accuracy.
+// A direct convolution runs at some 85 % of the peak; near that rate it is to be preferred for its accuracy. A pooling
+// behind it must not cost more than a pass of its own, in multiply-adds by the pixel as measured where caches keep
+// them.
 bool winograd_pays(const WinogradProblem& problem, TileSizes sizes, BatchClass batch, const TargetSpec& target) {
-  constexpr double kDirectOverhead = 1.15, kLeastGain = 1.25;
+  constexpr double kDirectOverhead = 1.15, kLeastGain = 1.25, kPoolingPass = 8;
   const int images = typical_samples(batch);
-  const double direct = kDirectOverhead * images * problem.kernel * problem.kernel * problem.summed * problem.made *
-                        problem.x.out * problem.y.out;
-  const auto least_cost = [&](TileSizes of) {
-    const Knobs cheapest = cheap_winograd_knobs(problem, of, batch, target).front();
-    return cost(problem, winograd_form(problem, cheapest, target), images, target);
+  const double pixels = static_cast<double>(images) * problem.made * problem.x.out * problem.y.out;
+  const double direct = kDirectOverhead * pixels * problem.kernel * problem.kernel * problem.summed;
+  const auto least_cost = [&](const WinogradProblem& of, TileSizes with) {
+    const Knobs cheapest = cheap_winograd_knobs(of, with, batch, target).front();
+    return cost(of, winograd_form(of, cheapest, target), images, target);
   };
-  const double here = least_cost(sizes);
-  return kLeastGain * here < direct && (sizes == TileSizes::kSmall || here < least_cost(TileSizes::kSmall));
+  WinogradProblem alone = problem;
+  alone.pool = 1;
+  const double here = least_cost(problem, sizes), small = least_cost(alone, TileSizes::kSmall);
+  if (problem.pool > 1) {
+    const double best =
+        has_tiles(problem, TileSizes::kLarge) ? std::min(small, least_cost(alone, TileSizes::kLarge)) : small;
+    if (here > best + kPoolingPass * pixels) return false;
+  }
+  return kLeastGain * here < direct && (sizes == TileSizes::kSmall || here < small);
 }
 
 }  // namespace convoke

@@ -18,6 +18,7 @@ struct WinogradProblem {
   int kernel, stride;  // k×k
   int summed, made;
   bool is_forward, has_bias;
+  int pool = 1;  // pool×pool pixels become one behind it, without padding
 };
 
 // Nothing for kernels that minimal filtering does not fit.
@@ -36,6 +37,7 @@ struct WinogradForm {
   int tx, ty, images;    // a block of tiles
   int tiles, vectors;    // a register tile
   int lanes, lanes_in;   // of what is made, of what is summed
+  int unit;              // so many tiles of an axis hold whole windows of the pooling
   int shares, channels;  // of what is made, each a task if they are several, and a share's channels
 
   int tile() const { return filtering.outputs; }

@@ -14,7 +14,7 @@ namespace convoke {
 namespace {
 
 // One line a kernel: "conv+relu(x, w) -> relu", with the phase in front where it changes.
-std::string partition_text(const std::string& text) {
+std::string partition_text(const std::string& text, const Pools& pools = {}) {
   const Result<Graph> graph = parse("graph g\n" + text);
   REQUIRE_MESSAGE(graph.ok(), graph.status().message());
   const Status verified = verify(*graph);
@@ -26,7 +26,7 @@ std::string partition_text(const std::string& text) {
   };
   std::string result;
   Phase phase = Phase::kForward;
-  for (const KernelCall& call : partition(*graph)) {
+  for (const KernelCall& call : partition(*graph, {}, pools)) {
     if (call.phase != phase) result += std::string(to_string(phase = call.phase)) + ": ";
     result += call.name + "(" + names(call.inputs) + ") -> " + names(call.outputs) + "\n";
   }
@@ -66,6 +66,31 @@ TEST_CASE("fan-out, outputs and stores stop fusion: the value must exist in memo
                        "%sum = channel_sum(%x) : f32[8]\n"
                        "%t = tanh(%sum) : f32[8]\n"
                        "store %s, %sum\noutput %t\n") == "sum(x) -> sum\nt(sum) -> t\n");
+}
+
+TEST_CASE("a max-pooling joins the convolution before it where a schedule computes both") {
+  const std::string pool = "{dilation=[1,1], kernel_size=[2,2], padding=[0,0,0,0], stride=[2,2]} : f32[n,";
+  const std::string relu = kConv + "%relu = relu(%conv) : f32[n,4,4,8]\n";
+  const std::string pooled = "%max, %place = max_pool2d(%relu) " + pool + "2,2,8], u8[n,2,2,8]\n";
+  const Pools always = [](const Kernel& kernel) { return kernel.pooling != kNoPooling; };
+  const std::string joined = "conv+relu+max(x, w) -> max\n", apart = "conv+relu(x, w) -> relu\nmax(relu) -> max\n";
+  CHECK(partition_text(relu + pooled + "output %max\n", always) == joined);
+  CHECK(partition_text(relu + pooled + "%tanh = tanh(%max) : f32[n,2,2,8]\noutput %tanh\n", always) ==
+        "conv+relu+max+tanh(x, w) -> tanh\n");
+  SUBCASE("not where none does") {
+    CHECK(partition_text(relu + pooled + "output %max\n") == apart);
+    CHECK(partition_text(relu + pooled + "output %max\n", [](const Kernel&) { return false; }) == apart);
+  }
+  SUBCASE("not where places or pixels are read by others") {
+    CHECK(partition_text(relu + pooled + "output %max\noutput %place\n", always) ==
+          "conv+relu(x, w) -> relu\nmax(relu) -> max, place\n");
+    CHECK(partition_text(relu + pooled + "output %max\noutput %relu\n", always) == apart);
+  }
+  SUBCASE("one only") {
+    CHECK(partition_text(
+              relu + pooled + "%again, %places = max_pool2d(%max) " + pool + "1,1,8], u8[n,1,1,8]\noutput %again\n",
+              always) == joined + "again(max) -> again\n");
+  }
 }
 
 TEST_CASE("a value read twice by one node is in memory") {
