@@ -38,7 +38,7 @@ void lay_out_prepared(ScheduledGraph& scheduled) {
     for (size_t i = 0; i < call.inputs.size(); ++i) {
       const ValueId value = call.inputs[i];
       if (call.phase == Phase::kPrepare || !is_prepared(*scheduled.graph, value)) continue;
-      if (scheduled.layouts[value].plain()) scheduled.layouts[value] = untransformed(call.instance.layouts.inputs[i]);
+      if (scheduled.layouts[value].plain()) scheduled.layouts[value] = call.instance.layouts.inputs[i];
     }
   }
 }

@@ -43,7 +43,7 @@ void interleave(T* storage, const uint8_t* planes, const Axes& axes) {
   for (int64_t c = 0; c < channels; ++c) {
     const uint8_t* plane = planes + c * axes.stride[0] * static_cast<int64_t>(sizeof(T));
     for (int64_t p = 0; p < axes.extent[1]; ++p) {  // the caller's data may be misaligned
-      memcpy(&storage[p * channels + c], plane + p * static_cast<int64_t>(sizeof(T)), sizeof(T));
+      __builtin_memcpy(&storage[p * channels + c], plane + p * static_cast<int64_t>(sizeof(T)), sizeof(T));
     }
   }
 }
@@ -54,7 +54,7 @@ void spread(const Buffer& buffer, T* storage, const uint8_t* logical, const Stri
   if (!has_padding(buffer) && is_interleaved(axes)) return interleave(storage, logical, axes);
   visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
     T value = 0;  // the caller's data may be misaligned
-    if (l >= 0) memcpy(&value, logical + l * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    if (l >= 0) __builtin_memcpy(&value, logical + l * static_cast<int64_t>(sizeof(T)), sizeof(T));
     storage[s] = value;
   });
 }
@@ -62,7 +62,7 @@ void spread(const Buffer& buffer, T* storage, const uint8_t* logical, const Stri
 template <class T>
 void gather(const Buffer& buffer, uint8_t* logical, const T* storage, const Strides& strides) {
   visit_elements(buffer, strides, [=](int64_t s, int64_t l) {
-    if (l >= 0) memcpy(logical + l * static_cast<int64_t>(sizeof(T)), &storage[s], sizeof(T));
+    if (l >= 0) __builtin_memcpy(logical + l * static_cast<int64_t>(sizeof(T)), &storage[s], sizeof(T));
   });
 }
 
@@ -101,6 +101,39 @@ bool is_row_major(const Buffer& buffer) {
   return !has_padding(buffer) && is_plain(dense_axes(buffer, row_major(buffer)));
 }
 
+StorageLoops storage_loops(const Buffer& buffer, const Strides& strides) {
+  StorageLoops loops;
+  int64_t step = 1;
+  const auto add = [&](const StorageLoop& loop) {
+    int at = loops.rank++;
+    for (; at > 0 && loop.logical < loops.panels[at - 1].logical; --at) loops.panels[at] = loops.panels[at - 1];
+    loops.panels[at] = loop;
+    return at;
+  };
+  for (int k = 0; k < buffer.rank - buffer.has_batch; ++k) {
+    const StorageAxis& axis = buffer.axes[k];
+    const StorageLoop loop = {axis.extent, axis.dim, axis.multiplier, step, axis.multiplier * strides.of[axis.dim]};
+    step *= axis.extent;
+    if (k == 0) loops.inner = loop;
+    if (k == 1) loops.next = loop;
+    if (k > 1) add(loop);
+  }
+  constexpr int32_t kPart = StorageLoops::kPart;
+  const StorageLoop& next = loops.next;
+  loops.parts = add({(next.extent + kPart - 1) / kPart, next.dim, kPart * next.multiplier, kPart * next.storage,
+                     kPart * next.logical});
+  return loops;
+}
+
+int32_t elements_inside(const Buffer& buffer, const int32_t (&coordinate)[kMaxRank], const StorageLoop& loop) {
+  for (int d = 0; d < buffer.view_rank; ++d) {
+    if (coordinate[d] >= buffer.view[d]) return 0;
+  }
+  if (loop.multiplier == 0) return loop.extent;
+  const int32_t inside = (buffer.view[loop.dim] - coordinate[loop.dim] + loop.multiplier - 1) / loop.multiplier;
+  return inside < loop.extent ? inside : loop.extent;
+}
+
 void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides) {
   if (!has_padding(buffer) && is_plain(dense_axes(buffer, strides))) {
     memcpy(storage, logical, static_cast<size_t>(logical_elems(buffer) * element_bytes(buffer)));
@@ -135,7 +168,7 @@ void from_storage_as_f32(const Buffer& buffer, float* logical, const void* stora
     } else {
       value = static_cast<const float*>(storage)[s];
     }
-    memcpy(logical + l, &value, sizeof value);
+    __builtin_memcpy(logical + l, &value, sizeof value);
   });
 }
 

@@ -26,35 +26,66 @@ void from_storage(const Buffer& buffer, void* logical, const void* storage, cons
 // Image `sample` of a buffer whose storage is given, or all of one without a batch: any dtype, row-major.
 void from_storage_as_f32(const Buffer& buffer, float* logical, const void* storage, int64_t sample);
 
-// Calls visit(storage index, logical index) for every element of the storage in order; logical index -1: padding.
+// A loop over an axis of the storage: one step in the coordinate, and from element to element of either side.
+struct StorageLoop {
+  int32_t extent = 1, dim = 0, multiplier = 0;
+  int64_t storage = 0, logical = 0;
+};
+
+// Storage as panels of its two innermost axes, the second in parts of a cache line, and the loops over panels, the
+// caller's smallest steps innermost: in a linear weight by blocks of outputs each element of a block lies in a line of
+// the caller's of its own, of which the next panels read the rest.
+struct StorageLoops {
+  static constexpr int32_t kPart = 16;
+  StorageLoop inner, next;
+  int rank = 0;
+  StorageLoop panels[kMaxRank] = {};
+  int parts = 0;  // which of `panels` counts parts of `next`
+};
+StorageLoops storage_loops(const Buffer& buffer, const Strides& strides);
+
+// How many of the loop's elements from this coordinate on are no padding.
+int32_t elements_inside(const Buffer& buffer, const int32_t (&coordinate)[kMaxRank], const StorageLoop& loop);
+
+// Calls visit(storage index, logical index) for every element of the storage; logical index -1: padding.
 template <class Visit>
 void visit_elements(const Buffer& buffer, const Strides& strides, Visit visit) {
-  const int rank = buffer.rank - buffer.has_batch;
-  if (rank == 0) return visit(int64_t{0}, int64_t{0});
-  const StorageAxis& inner = buffer.axes[0];
-  const int64_t inner_step = inner.multiplier * strides.of[inner.dim];
+  constexpr int32_t kPart = StorageLoops::kPart;
+  const StorageLoops loops = storage_loops(buffer, strides);
+  const StorageLoop inner = loops.inner, next = loops.next;
   int32_t index[kMaxRank] = {}, coordinate[kMaxRank] = {};
   int64_t storage = 0, logical = 0;
   for (;;) {
-    int64_t valid = (buffer.view[inner.dim] - coordinate[inner.dim] + inner.multiplier - 1) / inner.multiplier;
-    for (int d = 0; d < buffer.view_rank; ++d) {
-      if (coordinate[d] >= buffer.view[d]) valid = 0;
+    const int32_t left = next.extent - index[loops.parts] * kPart, count = left < kPart ? left : kPart;
+    int32_t inside[kPart], least = inner.extent;
+    for (int32_t j = 0; j < count; ++j) {
+      inside[j] = elements_inside(buffer, coordinate, inner);
+      if (inside[j] < least) least = inside[j];
+      coordinate[next.dim] += next.multiplier;
     }
-    if (valid > inner.extent) valid = inner.extent;
-    for (int64_t i = 0; i < valid; ++i) visit(storage + i, logical + i * inner_step);
-    for (int64_t i = valid; i < inner.extent; ++i) visit(storage + i, int64_t{-1});
-    storage += inner.extent;
-    int k = 1;
-    for (; k < rank; ++k) {
-      const StorageAxis& axis = buffer.axes[k];
-      coordinate[axis.dim] += axis.multiplier;
-      logical += axis.multiplier * strides.of[axis.dim];
-      if (++index[k] < axis.extent) break;
+    coordinate[next.dim] -= count * next.multiplier;
+    for (int32_t i = 0; i < least; ++i) {
+      for (int32_t j = 0; j < count; ++j) {
+        visit(storage + i + j * next.storage, logical + i * inner.logical + j * next.logical);
+      }
+    }
+    for (int32_t i = least; i < inner.extent; ++i) {
+      for (int32_t j = 0; j < count; ++j) {
+        const int64_t l = logical + i * inner.logical + j * next.logical;
+        visit(storage + i + j * next.storage, i < inside[j] ? l : int64_t{-1});
+      }
+    }
+    int k = 0;
+    for (; k < loops.rank; ++k) {
+      const StorageLoop& loop = loops.panels[k];
+      const int32_t steps = ++index[k] < loop.extent ? 1 : 1 - loop.extent;
+      coordinate[loop.dim] += steps * loop.multiplier;
+      storage += steps * loop.storage;
+      logical += steps * loop.logical;
+      if (steps == 1) break;
       index[k] = 0;
-      coordinate[axis.dim] -= axis.multiplier * axis.extent;
-      logical -= axis.multiplier * strides.of[axis.dim] * axis.extent;
     }
-    if (k == rank) return;
+    if (k == loops.rank) return;
   }
 }
 

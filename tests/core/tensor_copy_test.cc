@@ -15,12 +15,15 @@ using namespace convoke::core;
 
 namespace {
 
-// OIHW [5,3,2,2] as [co/4][ky][kx][ci][co%4], and a linear weight [6,12] read as [6,3,2,2] as [o][h][w][c].
+// OIHW [5,3,2,2] as [co/4][ky][kx][ci][co%4]; a linear weight [6,12] read as [6,3,2,2] as [o][h][w][c].
 constexpr Buffer kBlocked = {
     "blocked", 0, 8 * 12 * 4, kParameters,  CONVOKE_F32,
     5,         0, 4,          {5, 3, 2, 2}, {{4, 0, 1}, {3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {2, 0, 4}}};
 constexpr Buffer kPermuted = {"permuted", 0, 72 * 4, kParameters,  CONVOKE_F32,
                               4,          0, 4,      {6, 3, 2, 2}, {{3, 1, 1}, {2, 3, 1}, {2, 2, 1}, {6, 0, 1}}};
+// A linear weight [40,37] as [o/16][i][o%16]: blocks with a tail, inputs in parts with another.
+constexpr Buffer kLinear = {"linear", 0, 48 * 37 * 4, kParameters, CONVOKE_F32,
+                            3,        0, 2,           {40, 37},    {{16, 0, 1}, {37, 1, 1}, {3, 0, 16}}};
 constexpr Buffer kBytesImage = {"u8", 0, 30, kActivations, CONVOKE_U8,
                                 4,    1, 3,  {2, 5, 3},    {{3, 2, 1}, {5, 1, 1}, {2, 0, 1}, {0, 0, 0}}};
 constexpr Buffer kGreyImage = {"grey", 0, 10 * 4, kActivations, CONVOKE_F32,
@@ -50,7 +53,7 @@ std::vector<float> counting(int64_t count) {
 }  // namespace
 
 TEST_CASE("storage follows the axes, tails are zero, and the way back is exact") {
-  for (const Buffer* buffer : {&kBlocked, &kPermuted}) {
+  for (const Buffer* buffer : {&kBlocked, &kPermuted, &kLinear}) {
     CAPTURE(buffer->name);
     const std::vector<float> logical = counting(logical_elems(*buffer));
     std::vector<float> storage(static_cast<size_t>(storage_elems(*buffer)), -1.0f);
