@@ -85,13 +85,10 @@ struct Contest {
   LayerAgainst result;
 };
 
-// Weights lie as the kernel reads them; transformed ones are made before.
+// Weights lie as the kernel reads them.
 Result<std::string> compile_alone(const PlanKernel& kernel, const TargetSpec& target, int64_t n,
                                   const std::string& folder) {
-  WeightStorage storage;
-  for (const Layout& layout : kernel.kernel.input_layouts) {
-    storage.layouts.push_back(layout.transformed() ? Layout{} : layout);
-  }
+  const WeightStorage storage = {.layouts = kernel.kernel.input_layouts};
   ASSIGN_OR_RETURN(const Workbench bench, make_workbench(kernel, storage, n, target));
   ASSIGN_OR_RETURN(const CompiledLibrary library,
                    compile_library(bench.plan, bench.description, target,

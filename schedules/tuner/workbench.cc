@@ -20,7 +20,7 @@ int64_t stored_bytes(const Type& type, const Layout& layout) {
 }
 
 Layout stored_layout(const WeightStorage& storage, size_t input, const Layout& wish) {
-  return storage.layouts.empty() ? untransformed(wish) : storage.layouts[input];
+  return untransformed(storage.layouts.empty() ? wish : storage.layouts[input]);
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace convoke {
 
 // What a kernel's weights are in memory before it runs, and whether a step packs them anew.
 struct WeightStorage {
-  // By input; empty: a forward kernel's, which are stored as its schedule wishes, but never transformed.
+  // By input; empty: a forward kernel's, which are stored as its schedule wishes. Transformed ones, as inference stores
+  // those with a batch norm folded in, are made of untransformed ones.
   std::vector<Layout> layouts;
   bool packed_in_step = false;  // a training step packs again where a schedule wishes for another layout: that counts
 };

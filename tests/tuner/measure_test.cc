@@ -94,13 +94,17 @@ TEST_CASE("weights are packed from what is stored to what is wished for; in a st
   CHECK(programs() == std::vector{CONVOKE_INFER});
 }
 
-TEST_CASE("a training step transforms a forward kernel's weights, which are stored as its schedule wishes") {
-  const TargetSpec target = find_target("host").value();
+Kernel conv_kernel() {
   const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
                        {"padding", std::vector<int64_t>{1, 1, 1, 1}},
                        {"dilation", std::vector<int64_t>{1, 1}},
                        {"groups", int64_t{1}}};
-  const Kernel conv = single_op_kernel("conv2d", attrs, {f32({kBatch, 8, 8, 16}), f32({16, 16, 3, 3}), f32({16})});
+  return single_op_kernel("conv2d", attrs, {f32({kBatch, 8, 8, 16}), f32({16, 16, 3, 3}), f32({16})});
+}
+
+TEST_CASE("a training step transforms a forward kernel's weights, which are stored as its schedule wishes") {
+  const TargetSpec target = find_target("host").value();
+  const Kernel conv = conv_kernel();
   const WeightStorage storage{.layouts = {}, .packed_in_step = true};
   const auto calls = [&](const char* name) {
     const Instance instance = lookup(conv, BatchClass::kMany, target, {.only = name}).value();
@@ -108,6 +112,22 @@ TEST_CASE("a training step transforms a forward kernel's weights, which are stor
   };
   CHECK(calls("conv2d_direct") == 1);
   CHECK(calls("conv2d_winograd") == 2);
+}
+
+TEST_CASE("a weight that inference stores transformed is made for any schedule") {
+  const TargetSpec target = find_target("host").value();
+  const Kernel conv = conv_kernel();
+  const auto instance_of = [&](const char* name) {
+    return lookup(conv, BatchClass::kMany, target, {.only = name}).value();
+  };
+  const WeightStorage storage{instance_of("conv2d_winograd").layouts.inputs};
+  REQUIRE(storage.layouts[1].transformed());
+  for (const char* name : {"conv2d_direct", "conv2d_winograd", "conv2d_winograd_large"}) {
+    const Instance instance = instance_of(name);
+    const Plan plan = make_workbench({lay_out(conv, storage, instance), instance}, storage, 8, target).value().plan;
+    for (int parameter : plan.parameters) CHECK(!plan.buffers[parameter].layout.transformed());
+    CHECK(plan.buffers[plan.rows.back().buffers[1]].layout == instance.layouts.inputs[1]);
+  }
 }
 
 TEST_CASE("operands are the same for all schedules: vectors positive, integers 0 or 1") {
