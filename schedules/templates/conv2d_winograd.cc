@@ -261,6 +261,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   out.parallel(task);
   schedule_input(s, problem, form, out, block);
   schedule_products(s, problem, form, out, task);
+  // It would not see the extents where blocks of both axes are cut off.
   s.pixels.compute_at(out, c).bound_extent(s.tx, form.unit).bound_extent(s.ty, form.unit);
   s.rows.compute_at(s.pixels, s.tx);
   for (Func* stage : {&s.rows, &s.pixels}) {
