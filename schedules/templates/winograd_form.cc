@@ -282,15 +282,16 @@ bool winograd_pays(const WinogradProblem& problem, TileSizes sizes, BatchClass b
     const Knobs cheapest = cheap_winograd_knobs(of, with, batch, target).front();
     return cost(of, winograd_form(of, cheapest, target), images, target);
   };
+  const double here = least_cost(problem, sizes);
+  if (kLeastGain * here >= direct) return false;
   WinogradProblem alone = problem;
   alone.pool = 1;
-  const double here = least_cost(problem, sizes), small = least_cost(alone, TileSizes::kSmall);
+  const auto beside = [&](TileSizes other) { return has_tiles(alone, other) ? least_cost(alone, other) : here; };
   if (problem.pool > 1) {
-    const double best =
-        has_tiles(problem, TileSizes::kLarge) ? std::min(small, least_cost(alone, TileSizes::kLarge)) : small;
+    const double best = std::min(beside(TileSizes::kSmall), beside(TileSizes::kLarge));
     if (here > best + kPoolingPass * pixels) return false;
   }
-  return kLeastGain * here < direct && (sizes == TileSizes::kSmall || here < small);
+  return sizes == TileSizes::kSmall || here < beside(TileSizes::kSmall);
 }
 
 }  // namespace convoke
