@@ -51,11 +51,11 @@ def has_dropout(cell):
     return "dropout" in model_path(cell).read_text()
 
 
-def compile_convoke(command, cell, model, folder):
+def compile_convoke(command, cell, model, folder, weights):
     """The compiler's report."""
     options = ["--input", cell.shape, "--classes", str(cell.classes), "--batch", str(cell.batch), "--strip", "--json"]
     if not cell.training:
-        options.append("--inference-only")
+        options += ["--inference-only", "--weights", str(weights)]
     return json.loads(machine.output(str(command), "compile", str(model), "--out", str(folder), *options))
 
 
@@ -65,12 +65,13 @@ def prepare(command, cell, folders):
     with open(folders.logs / "prepare.log", "w") as log:
         subprocess.run([sys.executable, HERE / "prepare.py", folders.network(cell), json.dumps(cell)], stdout=log,
                        stderr=log, check=True)
-    report = compile_convoke(command, cell, model_path(cell), case / "convoke")
+    weights = folders.network(cell) / "weights.safetensors"
+    report = compile_convoke(command, cell, model_path(cell), case / "convoke", weights)
     if cell.training and has_dropout(cell):
         text = re.sub(r"dropout\s*\{[^}]*\}", "dropout { p: 0 }", model_path(cell).read_text())
         model = case / f"{cell.network}.textproto"
         model.write_text(text)
-        compile_convoke(command, cell, model, case / "convoke_without_dropout")
+        compile_convoke(command, cell, model, case / "convoke_without_dropout", weights)
     elif cell.training:
         shutil.copytree(case / "convoke", case / "convoke_without_dropout", dirs_exist_ok=True)
     return report
@@ -80,8 +81,7 @@ def worker_command(peer, cell, folders):
     case = folders.case(cell)
     if not peer.endswith("_c"):
         return [sys.executable, HERE / "worker.py", peer, case, json.dumps(cell)]
-    library = case / "convoke" / f"{cell.network}.so"
-    model = case.parent / "weights.safetensors"
+    library, model = (case / "convoke" / (cell.network + suffix) for suffix in (".so", ".weights"))
     if peer == "onnxruntime_c":
         library = next((machine.site_packages() / "onnxruntime" / "capi").glob("libonnxruntime.so*"))
         model = case / "model.onnx"

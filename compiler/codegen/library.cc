@@ -50,9 +50,7 @@ Result<CompiledLibrary> compile_library(const Plan& plan, const ModelDescription
   ASSIGN_OR_RETURN(const TemporaryDirectory directory, TemporaryDirectory::make());
   ASSIGN_OR_RETURN(const CompiledKernels kernels, compile_kernels(plan, target, options, directory.path()));
 
-  int64_t scratch_bytes = 0;
-  for (const KernelObject& kernel : kernels.objects) scratch_bytes = std::max(scratch_bytes, kernel.scratch_bytes);
-  const LibraryData data = library_data(plan, model, target, scratch_bytes);
+  const LibraryData data = library_data(plan, model, target, kernels.objects);
   const std::string identifier = c_identifier(model.name);
   const LinkInput input{directory.path(), {}, target.llvm_triple, options.symbols};
   ASSIGN_OR_RETURN(const std::string library,

@@ -1,5 +1,6 @@
 #include "compiler/codegen/library_data.h"
 
+#include "compiler/codegen/object_cache.h"
 #include "runtime/core/context_layout.h"
 
 namespace convoke {
@@ -114,7 +115,7 @@ void fill_rows(const Plan& plan, LibraryData& data) {
   }
 }
 
-void fill_plan(const Plan& plan, const TargetSpec& target, int64_t scratch_bytes, LibraryData& data) {
+void fill_plan(const Plan& plan, const TargetSpec& target, LibraryData& data) {
   for (const PlanBuffer& planned : plan.buffers) data.buffers.push_back(buffer(data, planned));
   fill_rows(plan, data);
   for (const PlanBand& band : plan.bands) {
@@ -133,7 +134,6 @@ void fill_plan(const Plan& plan, const TargetSpec& target, int64_t scratch_bytes
   out.fused_name_count = static_cast<int32_t>(data.fused_names.size());
   for (int a = 0; a < core::kArenaCount; ++a) out.arena_bytes[a] = static_cast<uint64_t>(plan.arena_bytes[a]);
   out.inference_activation_bytes = static_cast<uint64_t>(plan.inference_activation_bytes);
-  out.scratch_bytes = static_cast<uint64_t>(scratch_bytes);
   out.capacity = static_cast<int32_t>(plan.capacity);
   out.infer_inputs = keep(data, plan.infer_inputs);
   out.infer_outputs = keep(data, plan.infer_outputs);
@@ -151,6 +151,24 @@ void fill_plan(const Plan& plan, const TargetSpec& target, int64_t scratch_bytes
   out.moments = keep(data, moments);
   out.states = keep(data, plan.states);
   out.cpu_features = keep(data, target.cpu_features);
+}
+
+// Where everything lies, and the code that prepares.
+std::string weights_id(const Plan& plan, std::span<const KernelObject> kernel_objects) {
+  std::string content;
+  for (const PlanBuffer& buffer : plan.buffers) {
+    if (buffer.arena >= core::kWeightsArenas) continue;
+    for (const std::string& field : {buffer.name, to_string(buffer.type), to_string(buffer.layout),
+                                     std::to_string(buffer.arena), std::to_string(buffer.offset_bytes)}) {
+      append_field(content, field);
+    }
+  }
+  for (const PlanRow& row : plan.rows) {
+    if (row.program != CONVOKE_PREPARE) continue;
+    append_field(content, kernel_objects[row.kernel].object);
+    for (const int buffer : row.buffers) append_field(content, std::to_string(buffer));
+  }
+  return content_hash(content);
 }
 
 void fill_image(const ImageTransform& image, convoke_model& out) {
@@ -203,9 +221,13 @@ void fill_model(const Plan& plan, const ModelDescription& model, const TargetSpe
 }  // namespace
 
 LibraryData library_data(const Plan& plan, const ModelDescription& model, const TargetSpec& target,
-                         int64_t scratch_bytes) {
+                         std::span<const KernelObject> kernel_objects) {
   LibraryData data;
-  fill_plan(plan, target, scratch_bytes, data);
+  fill_plan(plan, target, data);
+  for (const KernelObject& kernel : kernel_objects) {
+    data.plan.scratch_bytes = std::max(data.plan.scratch_bytes, static_cast<uint64_t>(kernel.scratch_bytes));
+  }
+  data.plan.weights_id = keep(data, weights_id(plan, kernel_objects));
   fill_model(plan, model, target, data);
   return data;
 }

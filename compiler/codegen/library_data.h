@@ -3,10 +3,12 @@
 #pragma once
 
 #include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/codegen/kernel_object.h"
 #include "runtime/core/plan.h"
 
 namespace convoke {
@@ -29,7 +31,8 @@ struct LibraryData {
   std::vector<convoke_row> model_rows;
 };
 
+// `kernel_objects`: of Plan::kernels, in their order.
 LibraryData library_data(const Plan& plan, const ModelDescription& model, const TargetSpec& target,
-                         int64_t scratch_bytes);
+                         std::span<const KernelObject> kernel_objects);
 
 }  // namespace convoke

@@ -202,7 +202,8 @@ Constant* plan_constant(Constants& make, const LibraryData& data, std::span<cons
        FIELD(core::LibraryPlan, moments,
              make.integers(plan.moments, training(int64_t{model.moment_count} * model.parameter_count))),
        FIELD(core::LibraryPlan, states, make.integers(plan.states, model.state_count)),
-       FIELD(core::LibraryPlan, cpu_features, make.texts(plan.cpu_features))},
+       FIELD(core::LibraryPlan, cpu_features, make.texts(plan.cpu_features)),
+       FIELD(core::LibraryPlan, weights_id, make.text(plan.weights_id))},
       sizeof plan);
 }
 

@@ -9,14 +9,18 @@ int32_t check_cpu(convoke_error* error);  // cpu.cc
 
 // weights.cc
 int32_t weights_create(convoke_weights** weights, convoke_error* error);
+convoke_weights* weights_in(uint8_t* mapping);  // of weights_layout's size; the arenas are as they are
 void weights_destroy(convoke_weights* weights);
 int32_t weights_set(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems, convoke_error* error);
-int32_t weights_map(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems, convoke_error* error);
 int32_t weights_get(const convoke_weights* weights, int32_t tensor, float* data, int64_t elems, convoke_error* error);
 void weights_initialize(convoke_weights* weights, uint64_t seed);  // initialize.cc
 void mark_written(convoke_weights* weights);                       // parameters have changed
 void mark_stale(convoke_weights* weights);                         // prepared forms no longer hold
 int32_t prepare(convoke_context* context, convoke_error* error);   // makes them hold
+
+// weights_file.cc
+int32_t weights_save(convoke_context* context, const char* path, convoke_error* error);
+int32_t weights_open(const char* path, convoke_weights** weights, convoke_error* error);
 
 // context.cc
 int32_t context_create(convoke_weights* weights, const convoke_context_options* options, convoke_context** context,

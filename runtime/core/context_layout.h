@@ -19,15 +19,13 @@ constexpr uint64_t page_up(uint64_t bytes) { return (bytes + 4095) / 4096 * 4096
 
 // Offsets in bytes.
 struct WeightsLayout {
-  uint64_t mapped;
   uint64_t arenas[kWeightsArenas];
   uint64_t bytes;
 };
 
 inline WeightsLayout weights_layout(const LibraryPlan& plan) {
   WeightsLayout layout = {};
-  layout.mapped = kWeightsHeaderBytes;
-  uint64_t end = layout.mapped + page_up(static_cast<uint64_t>(plan.buffer_count) * sizeof(float*));
+  uint64_t end = kWeightsHeaderBytes;
   for (int a = 0; a < kWeightsArenas; ++a) {
     layout.arenas[a] = end;
     end += page_up(plan.arena_bytes[a]);

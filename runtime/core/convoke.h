@@ -4,14 +4,14 @@
  *
  * the library's only exported symbol. Three kinds of objects:
  *   weights  parameters, running statistics and prepared forms; many contexts share one. Written by weights_set,
- *            weights_map, weights_initialize, a training forward (statistics) and update; read-only during infer.
+ *            weights_initialize, a training forward (statistics) and update; read-only during infer.
  *   context  activations, and for training gradients and moments. One thread at a time.
  *   pool     threads; contexts of any libraries of the same ABI version may share one.
  * After creation nothing allocates. Every function that can fail returns a convoke_code and, when `error` is not NULL,
  * writes the same code and a message there. Nothing aborts, throws or prints. Needs glibc >= 2.34 at run time.
  */
 #ifndef CONVOKE_ABI_VERSION
-#define CONVOKE_ABI_VERSION 4
+#define CONVOKE_ABI_VERSION 5
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
@@ -24,7 +24,8 @@ typedef enum convoke_code {
   CONVOKE_UNSUPPORTED_CPU = 3,     /* the message names the missing feature */
   CONVOKE_FAILED_PRECONDITION = 4, /* e.g. backward without its forward */
   CONVOKE_NOT_FINITE = 5,          /* loss or gradient; the update was not applied */
-  CONVOKE_INTERNAL = 6
+  CONVOKE_INTERNAL = 6,
+  CONVOKE_IO = 7 /* a file; the message has its path and the system's reason */
 } convoke_code;
 
 typedef struct convoke_error {
@@ -133,13 +134,16 @@ typedef struct convoke_library {
   /* Parameters are tensors 0 .. parameter_count-1, states follow. Data in logical order, `elems` of them. */
   int32_t (*weights_set)(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems,
                          convoke_error* error);
-  /* The same, but what is only read while forms are prepared stays where it is, in a mapped file for one: `data` must
-   * then remain, unchanged, until the tensor is set again or the weights are destroyed. */
-  int32_t (*weights_map)(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems,
-                         convoke_error* error);
   int32_t (*weights_get)(const convoke_weights* weights, int32_t tensor, float* data, int64_t elems,
                          convoke_error* error);
   void (*weights_initialize)(convoke_weights* weights, uint64_t seed);
+  /* The context's weights, prepared, to a file of model->weights_bytes; what stands at `path` is replaced when all is
+   * written. */
+  int32_t (*weights_save)(convoke_context* context, const char* path, convoke_error* error);
+  /* Weights from such a file, for the library that wrote it (or was compiled from the same model in the same way). It
+   * is mapped, not read: they are ready at once, processes share its pages, and what is written to them later stays in
+   * this process. The file's content must not change before they are destroyed; weights_save does not change it. */
+  int32_t (*weights_open)(const char* path, convoke_weights** weights, convoke_error* error);
 
   int32_t (*context_create)(convoke_weights* weights, const convoke_context_options* options, convoke_context** context,
                             convoke_error* error);

@@ -36,7 +36,6 @@ void weights_initialize(convoke_weights* weights, uint64_t seed) {
     const convoke_tensor& tensor = learned ? model.parameters[at] : model.states[at];
     const int32_t index = learned ? convoke_plan.parameters[at] : convoke_plan.states[at];
     const Buffer& buffer = convoke_plan.buffers[index];
-    weights->mapped[index] = nullptr;
     float* storage = reinterpret_cast<float*>(weights->arenas[buffer.arena] + buffer.offset);
     visit_elements(buffer, row_major(buffer), [&](int64_t s, int64_t logical) {
       storage[s] = logical < 0 ? 0.0f : initial_value(tensor, i, logical, seed);

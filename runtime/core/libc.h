@@ -17,6 +17,18 @@ int pthread_join(unsigned long thread, void** result);
 long syscall(long number, ...);
 unsigned long getauxval(unsigned long type);
 int sched_yield();
+int open(const char* path, int flags, ...);
+int close(int file);
+long lseek(int file, long offset, int from);
+long pread(int file, void* to, size_t bytes, long offset);
+long write(int file, const void* from, size_t bytes);
+int fsync(int file);
+int rename(const char* from, const char* to);
+int unlink(const char* path);
+char* strerror(int error);
+int* __errno_location();
+int getpid();
+int snprintf(char* to, size_t bytes, const char* format, ...) __attribute__((format(printf, 3, 4)));
 int clock_gettime(int clock, struct timespec* time);
 }
 

@@ -30,6 +30,20 @@ inline uint8_t* map_memory(uint64_t asked) {
   return begin + before;
 }
 
+// The first `bytes` of a file, private to this process, where map_memory would put them: a file system that keeps large
+// pages has huge ones mapped.
+inline uint8_t* map_file(int file, uint64_t bytes) {
+  constexpr int kReadWrite = 3, kPrivateFixed = 0x12, kAdviseHuge = 14;
+  uint8_t* begin = map_memory(bytes);
+  if (!begin) return nullptr;
+  if (mmap(begin, bytes, kReadWrite, kPrivateFixed, file, 0) != begin) {
+    munmap(begin, mapping_bytes(bytes));
+    return nullptr;
+  }
+  madvise(begin, bytes, kAdviseHuge);
+  return begin;
+}
+
 inline void unmap_memory(void* memory, uint64_t asked) { munmap(memory, mapping_bytes(asked)); }
 
 }  // namespace convoke::core

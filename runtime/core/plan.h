@@ -97,6 +97,9 @@ struct LibraryPlan {
   int32_t labels, loss, accuracy, gradient_sum_squares;  // buffers, -1 without training
   const int32_t *parameters, *gradients, *moments, *states;  // buffers; moments: moment-major [moment][parameter]
   const char* const* cpu_features;                           // needed; names as in cpu.cc, NULL at the end
+  // 32 characters of a hash over all that decides what lies in a weights object: where they are equal, one plan's
+  // weights are the other's.
+  const char* weights_id;
 };
 
 }  // namespace convoke::core

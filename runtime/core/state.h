@@ -33,10 +33,9 @@ struct Capture {
 struct convoke_weights {
   uint64_t mapped_bytes;
   uint8_t* arenas[convoke::core::kWeightsArenas];
-  const float** mapped;  // by buffer: the caller's array that a parameter stays in; NULL: it lies in the arena
-  uint32_t lock;         // held while a context prepares
-  uint32_t stale;        // 1: prepared forms are older than the parameters
-  uint64_t version;      // of the parameters: what a backward needs unchanged since its forward
+  uint32_t lock;     // held while a context prepares
+  uint32_t stale;    // 1: prepared forms are older than the parameters
+  uint64_t version;  // of the parameters: what a backward needs unchanged since its forward
 };
 static_assert(sizeof(convoke_weights) <= convoke::core::kWeightsHeaderBytes);
 

@@ -40,28 +40,8 @@ int32_t check_tensor(const char* call, const void* weights, int32_t tensor, cons
   return CONVOKE_OK;
 }
 
-bool is_read_while_preparing_only(int32_t buffer) {
-  for (int32_t r = 0; r < convoke_plan.row_count; ++r) {
-    const Row& row = convoke_plan.rows[r];
-    for (int32_t b = 0; b < row.buffer_count && row.program != CONVOKE_PREPARE; ++b) {
-      if (row.buffers[b] == buffer) return false;
-    }
-  }
-  return true;
-}
-
 uint8_t* storage(const convoke_weights* weights, int32_t buffer) {
   return weights->arenas[convoke_plan.buffers[buffer].arena] + convoke_plan.buffers[buffer].offset;
-}
-
-// Rows that prepare find mapped parameters where they are.
-void bind_mapped(convoke_context* context) {
-  for (int32_t p = 0; p < convoke_model_data.parameter_count; ++p) {
-    const int32_t buffer = convoke_plan.parameters[p];
-    const float* mapped = context->weights->mapped[buffer];
-    context->buffers[buffer].host =
-        mapped ? reinterpret_cast<uint8_t*>(const_cast<float*>(mapped)) : storage(context->weights, buffer);
-  }
 }
 
 }  // namespace
@@ -70,19 +50,24 @@ int32_t weights_create(convoke_weights** weights, convoke_error* error) {
   if (!weights) return Message(error, CONVOKE_INVALID_ARGUMENT) << "weights_create: weights is NULL";
   *weights = nullptr;
   if (int32_t code = check_cpu(error)) return code;
-  const WeightsLayout layout = weights_layout(convoke_plan);
-  uint8_t* base = map_memory(layout.bytes);
-  if (!base) {
+  const uint64_t bytes = weights_layout(convoke_plan).bytes;
+  uint8_t* mapping = map_memory(bytes);
+  if (!mapping) {
     return Message(error, CONVOKE_OUT_OF_MEMORY)
-           << "weights_create: no memory for " << static_cast<int64_t>(layout.bytes) << " bytes";
+           << "weights_create: no memory for " << static_cast<int64_t>(bytes) << " bytes";
   }
-  convoke_weights* made = reinterpret_cast<convoke_weights*>(base);
-  made->mapped_bytes = layout.bytes;
-  for (int a = 0; a < kWeightsArenas; ++a) made->arenas[a] = base + layout.arenas[a];
-  made->mapped = reinterpret_cast<const float**>(base + layout.mapped);
-  made->stale = 1;
-  *weights = made;
+  *weights = weights_in(mapping);
+  mark_stale(*weights);
   return succeed(error);
+}
+
+convoke_weights* weights_in(uint8_t* mapping) {
+  const WeightsLayout layout = weights_layout(convoke_plan);
+  convoke_weights* weights = reinterpret_cast<convoke_weights*>(mapping);
+  *weights = {};
+  weights->mapped_bytes = layout.bytes;
+  for (int a = 0; a < kWeightsArenas; ++a) weights->arenas[a] = mapping + layout.arenas[a];
+  return weights;
 }
 
 void weights_destroy(convoke_weights* weights) {
@@ -100,22 +85,7 @@ int32_t weights_set(convoke_weights* weights, int32_t tensor, const float* data,
   if (int32_t code = check_tensor("weights_set", weights, tensor, data, elems, error)) return code;
   const int32_t index = tensor_at(tensor).buffer;
   const Buffer& buffer = convoke_plan.buffers[index];
-  weights->mapped[index] = nullptr;
   to_storage(buffer, storage(weights, index), data, row_major(buffer));
-  mark_written(weights);
-  return succeed(error);
-}
-
-int32_t weights_map(convoke_weights* weights, int32_t tensor, const float* data, int64_t elems, convoke_error* error) {
-  if (int32_t code = check_tensor("weights_map", weights, tensor, data, elems, error)) return code;
-  const int32_t index = tensor_at(tensor).buffer;
-  const bool is_aligned = reinterpret_cast<uint64_t>(data) % alignof(float) == 0;
-  const bool is_parameter = tensor < convoke_model_data.parameter_count;
-  if (!is_parameter || !is_aligned || !is_row_major(convoke_plan.buffers[index]) ||
-      !is_read_while_preparing_only(index)) {
-    return weights_set(weights, tensor, data, elems, error);
-  }
-  weights->mapped[index] = data;
   mark_written(weights);
   return succeed(error);
 }
@@ -124,8 +94,7 @@ int32_t weights_get(const convoke_weights* weights, int32_t tensor, float* data,
   if (int32_t code = check_tensor("weights_get", weights, tensor, data, elems, error)) return code;
   const int32_t index = tensor_at(tensor).buffer;
   const Buffer& buffer = convoke_plan.buffers[index];
-  const float* mapped = weights->mapped[index];
-  from_storage(buffer, data, mapped ? static_cast<const void*>(mapped) : storage(weights, index), row_major(buffer));
+  from_storage(buffer, data, storage(weights, index), row_major(buffer));
   return succeed(error);
 }
 
@@ -136,7 +105,6 @@ int32_t prepare(convoke_context* context, convoke_error* error) {
   lock(&weights->lock);
   int32_t code = CONVOKE_OK;
   if (__atomic_load_n(&weights->stale, __ATOMIC_RELAXED)) {
-    bind_mapped(context);
     code = run_program(context, CONVOKE_PREPARE, error);
     if (code == CONVOKE_OK) __atomic_store_n(&weights->stale, 0, __ATOMIC_RELEASE);
   }

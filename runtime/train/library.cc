@@ -50,6 +50,7 @@ Status library_status(const convoke_error& error) {
     case CONVOKE_INVALID_ARGUMENT:
       return invalid_argument(message);
     case CONVOKE_OUT_OF_MEMORY:
+    case CONVOKE_IO:
       return unavailable(message);
     case CONVOKE_UNSUPPORTED_CPU:
     case CONVOKE_FAILED_PRECONDITION:

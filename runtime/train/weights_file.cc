@@ -111,4 +111,13 @@ Status load_weights(const Library& library, convoke_weights* weights, const std:
   return apply_weights(library, file, path, weights);
 }
 
+Status save_prepared_weights(const Library& library, const std::string& safetensors, const std::string& path) {
+  ASSIGN_OR_RETURN(const Weights weights, create_weights(library));
+  RETURN_IF_ERROR(load_weights(library, weights.get(), safetensors));
+  ASSIGN_OR_RETURN(const Context context, create_context(library, weights.get(), {}));
+  convoke_error error{};
+  if (library.table().weights_save(context.get(), path.c_str(), &error) != CONVOKE_OK) return library_status(error);
+  return ok_status();
+}
+
 }  // namespace convoke

@@ -18,6 +18,9 @@ Status save_weights(const Library& library, const convoke_weights* weights, cons
 // only PyTorch uses, is ignored, and so are the optimizer's tensors of our checkpoints.
 Status load_weights(const Library& library, convoke_weights* weights, const std::string& path);
 
+// A safetensors file prepared for the library and written for weights_open, to `path`.
+Status save_prepared_weights(const Library& library, const std::string& safetensors, const std::string& path);
+
 // A file being put together: the views in `file` point into `values`, whose elements never change.
 struct OutgoingTensors {
   SafeTensors file;

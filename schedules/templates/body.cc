@@ -104,9 +104,7 @@ ImageParam make_param(const std::string& name, const Type& type, const Layout& l
   const std::vector<int64_t> extents = memory_extents(type, layout);
   ImageParam param(halide_type(type.dtype), static_cast<int>(extents.size()), name);
   pin(param, extents);
-  // A parameter may be an array of the caller's (weights_map).
-  const bool may_be_mapped = layout.plain() && !type.has_batch();
-  if (!may_be_mapped) align(param, extents);
+  align(param, extents);
   return param;
 }
 

@@ -287,7 +287,8 @@ extern "C" const LibraryPlan convoke_plan = {
     kGradientBuffers,
     kMomentBuffers,
     kStateBuffers,
-    needed_cpu_features};
+    needed_cpu_features,
+    "0123456789abcdef0123456789abcdef"};
 
 extern "C" const convoke_model convoke_model_data = {"tiny",
                                                      "this machine",

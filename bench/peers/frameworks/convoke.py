@@ -1,7 +1,6 @@
 """Libraries that Convoke has generated, by ctypes through their C ABI."""
 import ctypes
 import json
-import mmap
 
 import numpy as np
 
@@ -29,15 +28,18 @@ def work(path, cell):
 
 
 class Session:
-    """A library with weights from safetensors and a context."""
+    """A library with weights and a context: its own file of weights to infer, safetensors to train."""
 
     def __init__(self, folder, cell, weights, training):
         self.library = open_library(folder / f"{cell.network}.so", cell.network)
         self.error, self.threads = Error(), cell.threads
         self.model = self.library.model.contents
         self.weights, self.context = ctypes.c_void_p(), ctypes.c_void_p()
-        self.call(self.library.weights_create, ctypes.byref(self.weights))
-        self.load_weights(weights, training)
+        if training:
+            self.call(self.library.weights_create, ctypes.byref(self.weights))
+            self.load_weights(weights)
+        else:
+            self.call(self.library.weights_open, bytes(weights), ctypes.byref(self.weights))
         options = ContextOptions(training=training, threads=cell.threads, input_layout=NHWC)
         self.call(self.library.context_create, self.weights, ctypes.byref(options), ctypes.byref(self.context))
 
@@ -49,18 +51,13 @@ class Session:
         """Parameters, then running statistics."""
         return self.model.parameters[:self.model.parameter_count] + self.model.states[:self.model.state_count]
 
-    def load_weights(self, path, training):
-        """To infer they stay in the file; to train they are copied, and the file is not mapped any longer."""
-        with open(path, "rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        header_bytes = int.from_bytes(mapped[:8], "little")
-        header = json.loads(mapped[8:8 + header_bytes])
-        data = np.frombuffer(mapped, np.uint8)
-        load = self.library.weights_set if training else self.library.weights_map
+    def load_weights(self, path):
+        data = np.memmap(path, np.uint8, mode="r")
+        header_bytes = int.from_bytes(bytes(data[:8]), "little")
+        header = json.loads(bytes(data[8:8 + header_bytes]))
         for i, tensor in enumerate(self.tensors()):
             at = 8 + header_bytes + header[tensor.name.decode()]["data_offsets"][0]
-            self.call(load, self.weights, i, data.ctypes.data + at, tensor.elems)
-        self.file = None if training else data  # keeps it mapped
+            self.call(self.library.weights_set, self.weights, i, data.ctypes.data + at, tensor.elems)
 
 
 def pointers(*arrays):
@@ -72,7 +69,7 @@ def nhwc(x):
 
 
 def infer(folder, cell, x):
-    session = Session(folder / "convoke", cell, folder.parent / "weights.safetensors", training=0)
+    session = Session(folder / "convoke", cell, folder / "convoke" / f"{cell.network}.weights", training=0)
     x, y = nhwc(x), np.empty((len(x), session.model.outputs[0].elems), np.float32)
     inputs, outputs, error = pointers(x), pointers(y), ctypes.byref(session.error)
     run, context, n = session.library.infer, session.context, len(x)

@@ -2,7 +2,7 @@
 import ctypes
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int32, c_int64, c_uint32, c_void_p
 
-ABI_VERSION = 4
+ABI_VERSION = 5
 
 class Error(ctypes.Structure):
     _fields_ = [("code", c_int32), ("message", c_char * 252)]
@@ -55,8 +55,8 @@ class Library(ctypes.Structure):
         ("pool_create", UNUSED), ("pool_destroy", UNUSED),
         ("weights_create", function(OUT)), ("weights_destroy", UNUSED),
         ("weights_set", function(WEIGHTS, c_int32, DATA, c_int64)),
-        ("weights_map", function(WEIGHTS, c_int32, DATA, c_int64)),
-        ("weights_get", UNUSED), ("weights_initialize", UNUSED),
+        ("weights_get", UNUSED), ("weights_initialize", UNUSED), ("weights_save", UNUSED),
+        ("weights_open", function(c_char_p, OUT)),
         ("context_create", function(WEIGHTS, POINTER(ContextOptions), OUT)), ("context_destroy", UNUSED),
         ("infer", function(CONTEXT, c_int32, DATA, OUT)), ("infer_image", UNUSED),
         ("forward_backward", function(CONTEXT, c_int32, DATA, DATA, DATA, POINTER(Metrics))),

@@ -1,27 +1,20 @@
-// The C library as convoke-run uses it, declared for targets without a sysroot, and how the program ends on an error.
+// What convoke-run uses of the C library beside what the core does, and how the program ends on an error.
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "runtime/core/libc.h"
 
 extern "C" {
 void* dlopen(const char* path, int mode);
 void* dlsym(void* library, const char* name);
 char* dlerror();
-int open(const char* path, int flags, ...);
-int close(int file);
 long read(int file, void* to, size_t bytes);
-long write(int file, const void* from, size_t bytes);
-long lseek(int file, long offset, int from);
 void* malloc(size_t bytes);
-void* memcpy(void* __restrict to, const void* __restrict from, size_t bytes);
 int memcmp(const void* a, const void* b, size_t bytes);
 size_t strlen(const char* text);
 int strcmp(const char* a, const char* b);
 char* strrchr(const char* text, int c);
 double strtod(const char* text, char** end);
 long strtol(const char* text, char** end, int base);
-int snprintf(char* to, size_t bytes, const char* format, ...) __attribute__((format(printf, 3, 4)));
 [[noreturn]] void exit(int code);
 }
 
