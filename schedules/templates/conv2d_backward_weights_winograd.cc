@@ -1,5 +1,5 @@
-// conv2d_backward_weights_winograd: weight gradients of 3×3 convolutions by Winograd's F(m×m,3×3), m = 2 to 7
-// (winograd_weight_gradient.h), into any layout of the parameter.
+// conv2d_backward_weights_winograd: weight gradients of 3×3 convolutions by Winograd's F(m×m,3×3), m = 2 to 7, and of
+// 5×5 by F(m×m,5×5), m = 2 to 5 (winograd_weight_gradient.h), into any layout of the parameter.
 //
 // Tasks are blocks of the weight, of output times input channels; where those are few, each is cut into slices of the
 // batch, a constant number of them, whose gradients are added up in order. Either way no sum depends on the number of
@@ -16,8 +16,23 @@ namespace {
 using Halide::Expr, Halide::Func, Halide::Var;
 
 constexpr int kMaxSlices = 8, kMaxChannels = 256, kMaxVectors = 4, kMaxBlocks = 16;
-constexpr int kPreferredVectors = 2;
-constexpr std::array kTiles = {2, 4, 5, 6, 7};
+
+// How wide a tile may be, and its error (relative_error) with a kernel of 3 and of 5 taps; 0: too many points.
+struct Tile {
+  int tile;
+  double error_of_3, error_of_5;
+  double error(int taps) const { return taps == 3 ? error_of_3 : error_of_5; }
+};
+constexpr std::array kTiles = {Tile{2, 1.4, 3.2}, Tile{4, 2.5, 6.0}, Tile{5, 3.5, 8.8}, Tile{6, 5.1, 0},
+                               Tile{7, 7.8, 0}};
+
+std::vector<int64_t> tiles_for(int taps) {
+  std::vector<int64_t> tiles;
+  for (const Tile& tile : kTiles) {
+    if (tile.error(taps) > 0) tiles.push_back(tile.tile);
+  }
+  return tiles;
+}
 
 // The most input channels that leave the accumulators, the vectors and a broadcast in registers, a divisor of a panel.
 int taps_of(int vectors, const TargetSpec& target) {
@@ -38,18 +53,19 @@ std::vector<int64_t> in_blocks(const WinogradWeightGradient& problem) {
 }
 
 KnobRanges knobs(const Kernel& kernel, const TargetSpec&) {
+  const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, 2);
   return {{"blocks", {1, 2, 4, 8, kMaxBlocks}},
-          {"channels", in_blocks(*as_winograd_weight_gradient(kernel, 2))},
+          {"channels", in_blocks(problem)},
           {"chunk", {8, 14, 16, 28, 32, 56, 64, 112, 128}},
           {"slices", {1, 2, 4, kMaxSlices}},
-          {"tile", {kTiles.begin(), kTiles.end()}},
+          {"tile", tiles_for(problem.taps)},
           {"vectors", {1, 2, 3, kMaxVectors}}};
 }
 
 // Multiply-adds of the direct sums of one weight over `images`, at the share of the peak that they reach.
 double direct_cost(const WinogradWeightGradient& problem, int images) {
-  constexpr double kTaps = 9, kReached = 0.85;
-  return kTaps * images * problem.x.out * problem.y.out / kReached;
+  constexpr double kReached = 0.85;
+  return problem.taps * problem.taps * images * problem.x.out * problem.y.out / kReached;
 }
 
 // The same by tiles: the products, a share of the transforms of their operands, which serve a block of channels, and
@@ -65,26 +81,24 @@ double winograd_cost(const WinogradWeightGradient& problem, const Knobs& knobs, 
 }
 
 // Large blocks, whose operands are transformed less often; with larger ones two threads' sums (2.4 MB each) would share
-// the last cache's bandwidth. A chunk that leaves a point's sums and operands in the L1 cache, or one that amortises
-// reading those sums. Slices where blocks are few, of two chunks at least, then fewer input channels.
+// the last cache's bandwidth. Register tiles of three vectors where the channels are whole ones. A chunk that leaves a
+// point's operands in the L1 cache. Slices where blocks are few, of two chunks at least, then fewer input channels.
 Knobs knobs_for_tile(const Kernel& kernel, int tile, int images, const TargetSpec& target) {
-  constexpr int kOutputs = 128, kInputs = 128, kSmallChunk = 32, kChunk = 64, kEnoughTasks = 8, kFewestTasks = 4;
-  constexpr int kFloat = 4;
+  constexpr int kOutputs = 192, kInputs = 128, kChunk = 32, kEnoughTasks = 8, kFewestTasks = 4;
   const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
-  const int block = target.vector_lanes * kPreferredVectors, blocks_out = ceil_div(problem.out_c, block);
+  const int vectors = problem.out_c % (3 * target.vector_lanes) == 0 ? 3 : 2;
+  const int block = target.vector_lanes * vectors, blocks_out = ceil_div(problem.out_c, block);
   int blocks = 1;
   while (2 * blocks <= blocks_out && 2 * blocks * block <= kOutputs) blocks *= 2;
   const auto knobs_for = [&](int inputs) -> Knobs {
     int channels = kWinogradPanel, slices = 1;
     for (int64_t divisor : in_blocks(problem)) channels = divisor <= inputs ? static_cast<int>(divisor) : channels;
-    const int outputs = blocks * block, in_cache = channels * outputs + kSmallChunk * (channels + outputs);
-    const int chunk = kFloat * in_cache <= target.l1_bytes ? kSmallChunk : kChunk;
     const int tasks = ceil_div(blocks_out, blocks) * (problem.in_c / channels);
-    const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * chunk));
+    const int most = std::min(kMaxSlices, images * problem.tiles() / (2 * kChunk));
     while (2 * slices <= most && slices * tasks < kEnoughTasks) slices *= 2;
     if (slices * tasks < kFewestTasks && inputs > kWinogradPanel) return {};
-    return {{"blocks", blocks}, {"channels", channels}, {"chunk", chunk},
-            {"slices", slices}, {"tile", tile},         {"vectors", kPreferredVectors}};
+    return {{"blocks", blocks}, {"channels", channels}, {"chunk", kChunk},
+            {"slices", slices}, {"tile", tile},         {"vectors", vectors}};
   };
   Knobs knobs;
   for (int inputs = kInputs; knobs.empty(); inputs /= 2) knobs = knobs_for(inputs);
@@ -99,7 +113,8 @@ struct Choice {
 Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target) {
   Choice best{.knobs = {}, .pays = false};
   double least = 0;
-  for (int tile : kTiles) {
+  for (int64_t width : tiles_for(as_winograd_weight_gradient(kernel, 2)->taps)) {
+    const int tile = static_cast<int>(width);
     const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
     Knobs knobs = knobs_for_tile(kernel, tile, images, target);
     const double cost = winograd_cost(problem, knobs, images, target);
@@ -123,7 +138,9 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
 
 std::vector<Knobs> starts(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   std::vector<Knobs> starts;
-  for (int tile : kTiles) starts.push_back(knobs_for_tile(kernel, tile, typical_samples(batch), target));
+  for (int64_t tile : tiles_for(as_winograd_weight_gradient(kernel, 2)->taps)) {
+    starts.push_back(knobs_for_tile(kernel, static_cast<int>(tile), typical_samples(batch), target));
+  }
   return starts;
 }
 
@@ -135,9 +152,8 @@ bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
 // rows of A and B have enlarged: the root of Σ_j G²_jk·ΣA²_j·ΣB²_j over the tile's terms, of the worst k. In two
 // dimensions errors have its square, but the tolerance of ops grows with the number of terms, where errors grow with
 // its root only.
-double relative_error(const Kernel&, const Knobs& knobs) {
-  constexpr double kErrors[] = {1.4, 2.5, 3.5, 5.1, 7.8};
-  return kErrors[std::ranges::find(kTiles, knobs.at("tile")) - kTiles.begin()];
+double relative_error(const Kernel& kernel, const Knobs& knobs) {
+  return std::ranges::find(kTiles, knobs.at("tile"), &Tile::tile)->error(as_winograd_weight_gradient(kernel, 2)->taps);
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {

@@ -192,17 +192,19 @@ std::optional<WinogradWeightGradient> as_winograd_weight_gradient(const Kernel& 
   const auto conv = as_conv2d_backward_weights(anchor_view(kernel));
   if (!conv || conv->groups != 1) return std::nullopt;
   const Window2d& w = conv->window;
-  const Window2d plain{.kernel = {3, 3}, .top = w.top, .bottom = w.bottom, .left = w.left, .right = w.right};
+  const int taps = w.kernel.w == 5 ? 5 : 3;
+  const Window2d plain{.kernel = {taps, taps}, .top = w.top, .bottom = w.bottom, .left = w.left, .right = w.right};
   if (w != plain) return std::nullopt;
   const auto axis = [&](int64_t padding, int64_t in, int64_t out) {
     return TiledAxis{.tile = tile,
-                     .pixels = tile + 2,
+                     .pixels = tile + taps - 1,
                      .padding = static_cast<int>(padding),
                      .in = static_cast<int>(in),
                      .out = static_cast<int>(out)};
   };
   return WinogradWeightGradient{.x = axis(w.left, conv->in.w, conv->out.w),
                                 .y = axis(w.top, conv->in.h, conv->out.h),
+                                .taps = taps,
                                 .in_c = static_cast<int>(conv->in_c),
                                 .out_c = static_cast<int>(conv->out_c)};
 }

@@ -28,16 +28,17 @@ struct TiledAxis {
 
 struct WinogradWeightGradient {
   TiledAxis x, y;
+  int taps;  // of an axis of the kernel
   int in_c, out_c;
 
   int tile() const { return x.tile; }
-  Filtering filtering() const { return {x.tile, 3}; }
+  Filtering filtering() const { return {x.tile, taps}; }
   int points() const { return filtering().points(); }
   int tiles() const { return x.tiles() * y.tiles(); }  // of an image
 };
 
-// Nothing when the kernel's anchor is another op than the weight gradient of a 3×3 convolution that is neither strided
-// nor dilated nor grouped.
+// Nothing when the kernel's anchor is another op than the weight gradient of a 3×3 or 5×5 convolution that is neither
+// strided nor dilated nor grouped.
 std::optional<WinogradWeightGradient> as_winograd_weight_gradient(const Kernel& kernel, int tile);
 
 // What the knobs and the layout say.

@@ -25,6 +25,8 @@ constexpr Problem kProblems[] = {
      "f32[64,64,3,3]"},
     {"f32[n,9,14,48]", "f32[n,9,14,32]",
      "{dilation=[1,1], groups=1, kernel_size=[3,3], padding=[1,1,1,1], stride=[1,1]}", "f32[48,32,3,3]"},
+    {"f32[n,8,9,48]", "f32[n,8,9,16]", "{dilation=[1,1], groups=1, kernel_size=[5,5], padding=[2,2,2,2], stride=[1,1]}",
+     "f32[48,16,5,5]"},
     {"f32[n,5,4,40]", "f32[n,9,8,70]", "{dilation=[1,1], groups=1, kernel_size=[3,2], padding=[1,1,0,1], stride=[2,2]}",
      "f32[40,70,3,2]"},
     {"f32[n,3,4,72]", "f32[n,6,7,96]", "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[2,2]}",
