@@ -14,6 +14,9 @@ namespace convoke {
 namespace {
 
 constexpr std::string_view kFeatures = "-no_runtime-user_context-no_asserts-no_bounds_query";
+// To be raised when something else is made of the same pipeline: other prefetches (prefetch.h), another measure
+// (scratch.h).
+constexpr std::string_view kForm = " form 2";
 constexpr std::string_view kDumpName = "kernel";
 
 // Halide reports by exceptions; this is the one place where they become Status.
@@ -77,7 +80,6 @@ std::string content_key(const BuiltKernel& built, const Halide::Target& target) 
   for (const Stream& stream : built.streams) {
     append_field(content, stream.buffer);
     append_field(content, std::to_string(stream.ahead));
-    append_field(content, std::to_string(kPrefetchesForm));
   }
   return content_hash(content);
 }
@@ -138,7 +140,7 @@ Result<KernelObject> parse_kernel_object(const std::string& bytes) {
 
 std::string halide_identity() {
   return "Halide " + std::to_string(HALIDE_VERSION_MAJOR) + "." + std::to_string(HALIDE_VERSION_MINOR) + "." +
-         std::to_string(HALIDE_VERSION_PATCH) + std::string(kFeatures);
+         std::to_string(HALIDE_VERSION_PATCH) + std::string(kFeatures) + std::string(kForm);
 }
 
 Result<KernelObject> make_kernel_object(const PlanKernel& kernel, const TargetSpec& target,

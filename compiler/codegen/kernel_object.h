@@ -19,7 +19,7 @@ struct KernelObject {
 std::string serialize(const KernelObject& kernel);
 Result<KernelObject> parse_kernel_object(const std::string& bytes);
 
-// Which Halide this is, and the features that every kernel is compiled with.
+// Which Halide this is, the features that every kernel is compiled with, and what is made of its output.
 std::string halide_identity();
 
 // Builds the kernel's pipeline and finds its object in the cache, by the content of the pipeline; compiles it when it

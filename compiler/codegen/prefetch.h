@@ -8,9 +8,6 @@
 
 namespace convoke {
 
-// Part of the key of cached objects: to be raised when other prefetches are made of the same streams.
-inline constexpr int kPrefetchesForm = 1;
-
 // Before each store that reads the buffer of a stream: a prefetch into the second-level cache, for each line that the
 // iteration has not yet read, of the line stream.ahead elements further on. It may lie beyond the buffer's end.
 void add_prefetches(Halide::Pipeline& pipeline, const std::vector<Stream>& streams);

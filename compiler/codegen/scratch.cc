@@ -1,5 +1,6 @@
 #include "compiler/codegen/scratch.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "runtime/base/checked.h"
@@ -20,7 +21,6 @@ class Allocations : public Halide::Internal::IRVisitor {
  private:
   using IRVisitor::visit;
   void visit(const Halide::Internal::Allocate* allocation) override {
-    IRVisitor::visit(allocation);
     std::optional<int64_t> bytes = allocation->type.bytes() * allocation->type.lanes();
     for (const Halide::Expr& extent : allocation->extents) {
       const auto constant = Halide::Internal::as_const_int(extent);
@@ -32,9 +32,13 @@ class Allocations : public Halide::Internal::IRVisitor {
                           (allocation->memory_type != Halide::MemoryType::Heap && *bytes <= kLargestStackAllocation);
     if (on_stack) {
       use.stack_bytes += *bytes;
-    } else {
-      use.heap_bytes += round_up(*bytes + kPaddingBytes, 64);
+      return IRVisitor::visit(allocation);
     }
+    const int64_t taken = round_up(*bytes + kPaddingBytes, 64);
+    live_heap_bytes_ += taken;
+    use.heap_bytes = std::max(use.heap_bytes, live_heap_bytes_);
+    IRVisitor::visit(allocation);
+    live_heap_bytes_ -= taken;
   }
 
   void fail(const Halide::Internal::Allocate& allocation) {
@@ -44,19 +48,26 @@ class Allocations : public Halide::Internal::IRVisitor {
     for (const Halide::Expr& extent : allocation.extents) text << " * (" << extent << ")";
     status = internal_error(text.str());
   }
+
+  int64_t live_heap_bytes_ = 0;
 };
 
 }  // namespace
 
 Result<ScratchUse> measure_scratch(const Halide::Module& module) {
-  Allocations allocations;
-  for (const Halide::Internal::LoweredFunc& function : module.functions()) function.body.accept(&allocations);
-  RETURN_IF_ERROR(allocations.status);
-  if (allocations.use.stack_bytes > kMaxStackBytes) {
-    return internal_error("needs " + std::to_string(allocations.use.stack_bytes) + " bytes of stack; at most " +
+  ScratchUse sum;
+  for (const Halide::Internal::LoweredFunc& function : module.functions()) {
+    Allocations allocations;
+    function.body.accept(&allocations);
+    RETURN_IF_ERROR(allocations.status);
+    sum.heap_bytes += allocations.use.heap_bytes;
+    sum.stack_bytes += allocations.use.stack_bytes;
+  }
+  if (sum.stack_bytes > kMaxStackBytes) {
+    return internal_error("needs " + std::to_string(sum.stack_bytes) + " bytes of stack; at most " +
                           std::to_string(kMaxStackBytes) + " are allowed");
   }
-  return allocations.use;
+  return sum;
 }
 
 }  // namespace convoke

@@ -15,7 +15,8 @@ struct ScratchUse {
 };
 inline constexpr int64_t kMaxStackBytes = 64 << 10;
 
-// Sums over all allocations, as if all lived at once. An allocation without a constant size, or more stack than
+// Of the slab what lives at once in each function (a worker may run a loop's tasks within the function that starts it,
+// so functions add up), of the stack all. An allocation without a constant size, or more stack than
 // kMaxStackBytes, is an error that names the buffer.
 Result<ScratchUse> measure_scratch(const Halide::Module& module);
 

@@ -39,6 +39,25 @@ TEST_CASE("large constants come from the slab, small ones and registers from the
   CHECK(measure_scratch(row_pipeline(64, Bound::kConstant, Halide::MemoryType::Heap))->heap_bytes >= 2 * 64 * 4);
 }
 
+TEST_CASE("of the slab counts what lives at once") {
+  constexpr int kExtent = 8192;
+  ImageParam in(Halide::Float(32), 2, "in");
+  Var x("x"), y("y");
+  Func first("first"), second("second"), out("out");
+  first(x, y) = in(x, y) * 2;
+  second(x, y) = in(x, y) * 3;
+  out(x, y) = first(x, y) + first(x + 1, y);
+  out(x, y) += second(x, y) + second(x + 1, y);  // `first` has gone
+  first.compute_at(out, y);
+  second.compute_at(out, y);
+  out.bound(x, 0, kExtent);
+  const Result<ScratchUse> use = measure_scratch(out.compile_to_module(
+      {in}, "out", Halide::Target("x86-64-linux-avx2-no_runtime-no_asserts-no_bounds_query-user_context")));
+  REQUIRE(use.ok());
+  CHECK(use->heap_bytes >= kExtent * 4);
+  CHECK(use->heap_bytes < 2 * kExtent * 4);
+}
+
 TEST_CASE("an allocation without a constant size is an error that names it") {
   const Result<ScratchUse> use = measure_scratch(row_pipeline(0, Bound::kNone, Halide::MemoryType::Auto));
   REQUIRE_FALSE(use.ok());
