@@ -173,6 +173,7 @@ TEST_CASE("mistakes: a message that says what to do, an exit code, nothing left 
       {"compile model_defs/models/lenet.textproto --dump asm --kernels conv9", 1, "matches no call"},
       {"compile model_defs/models/lenet.textproto --tuned nowhere.textproto", 1, "nowhere.textproto"},
       {"compile model_defs/models/lenet.textproto --tuned model_defs/models/lenet.textproto", 1, "lenet.textproto:"},
+      {"compile model_defs/models/lenet.textproto --target arm-64 --weights x", 1, "arm-64 does not run here"},
       {"compile nowhere.textproto", 1, "nowhere.textproto"},
       {"compile model_defs/models/lenet.textproto --out /proc/nowhere", 1, "/proc/nowhere"},
       {"train nowhere.textproto", 1, "nowhere.textproto"},
