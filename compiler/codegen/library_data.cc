@@ -156,6 +156,7 @@ void fill_plan(const Plan& plan, const TargetSpec& target, LibraryData& data) {
 // Where everything lies, and the code that prepares.
 std::string weights_id(const Plan& plan, std::span<const KernelObject> kernel_objects) {
   std::string content;
+  append_field(content, std::to_string(CONVOKE_ABI_VERSION));
   for (const PlanBuffer& buffer : plan.buffers) {
     if (buffer.arena >= core::kWeightsArenas) continue;
     for (const std::string& field : {buffer.name, to_string(buffer.type), to_string(buffer.layout),

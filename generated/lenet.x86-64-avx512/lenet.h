@@ -139,7 +139,7 @@ typedef struct convoke_library {
                          convoke_error* error);
   void (*weights_initialize)(convoke_weights* weights, uint64_t seed);
   /* The context's weights, prepared, to a file of model->weights_bytes; what stands at `path` is replaced when all is
-   * written. */
+   * written. Like infer it only reads prepared weights; one call at a time for a path. */
   int32_t (*weights_save)(convoke_context* context, const char* path, convoke_error* error);
   /* Weights from such a file, for the library that wrote it (or was compiled from the same model in the same way). It
    * is mapped, not read: they are ready at once, processes share its pages, and what is written to them later stays in

@@ -97,10 +97,6 @@ int64_t storage_elems(const Buffer& buffer) {
   return elems;
 }
 
-bool is_row_major(const Buffer& buffer) {
-  return !has_padding(buffer) && is_plain(dense_axes(buffer, row_major(buffer)));
-}
-
 StorageLoops storage_loops(const Buffer& buffer, const Strides& strides) {
   StorageLoops loops;
   int64_t step = 1;

@@ -17,9 +17,6 @@ int64_t element_bytes(const Buffer& buffer);
 int64_t logical_elems(const Buffer& buffer);  // of one sample with a batch, else of all
 int64_t storage_elems(const Buffer& buffer);  // likewise, with padding
 
-// Storage is the caller's row-major array itself.
-bool is_row_major(const Buffer& buffer);
-
 // One sample, or a tensor without a batch. to_storage writes zeros into the padding.
 void to_storage(const Buffer& buffer, void* storage, const void* logical, const Strides& strides);
 void from_storage(const Buffer& buffer, void* logical, const void* storage, const Strides& strides);

@@ -14,9 +14,8 @@ constexpr int kReadOnly = 0, kWriteNew = 01 | 0100 | 01000, kCloseOnExec = 02000
 struct FileHeader {
   char magic[32];
   char id[kIdChars];  // LibraryPlan::weights_id
-  uint64_t bytes;     // of the file
 };
-constexpr FileHeader kHeader = {"weights of a convoke library\n", {}, 0};
+constexpr FileHeader kHeader = {"weights of a convoke library\n", {}};
 static_assert(sizeof(FileHeader) <= kWeightsHeaderBytes);
 
 bool equal_bytes(const char* a, const char* b, size_t count) {
@@ -49,7 +48,6 @@ bool write_weights(int file, const convoke_weights* weights) {
   FileHeader* header = reinterpret_cast<FileHeader*>(page);
   *header = kHeader;
   memcpy(header->id, convoke_plan.weights_id, kIdChars);
-  header->bytes = weights->mapped_bytes;
   const uint8_t* content = reinterpret_cast<const uint8_t*>(weights) + sizeof page;
   return write_all(file, page, sizeof page) && write_all(file, content, weights->mapped_bytes - sizeof page) &&
          fsync(file) == 0;
@@ -66,7 +64,7 @@ int32_t check_header(const FileHeader& header, long file_bytes, const char* path
            << "weights_open: " << path << " is of another library than this " << convoke_model_data.name
            << "; make it again with this one (convoke compile --weights, or weights_save)";
   }
-  if (file_bytes != expected || static_cast<int64_t>(header.bytes) != expected) {
+  if (file_bytes != expected) {
     return Message(error, CONVOKE_INVALID_ARGUMENT)
            << "weights_open: " << path << " has " << static_cast<int64_t>(file_bytes) << " bytes, expected "
            << expected;

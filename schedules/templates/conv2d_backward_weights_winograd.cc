@@ -26,8 +26,11 @@ struct Tile {
 constexpr std::array kTiles = {Tile{2, 1.4, 3.2}, Tile{4, 2.5, 6.0}, Tile{5, 3.5, 8.8}, Tile{6, 5.1, 0},
                                Tile{7, 7.8, 0}};
 
-std::vector<int64_t> tiles_for(int taps) {
-  std::vector<int64_t> tiles;
+int taps_of(const Kernel& kernel) { return as_winograd_weight_gradient(kernel, 2)->taps; }
+
+std::vector<int> tiles_of(const Kernel& kernel) {
+  const int taps = taps_of(kernel);
+  std::vector<int> tiles;
   for (const Tile& tile : kTiles) {
     if (tile.error(taps) > 0) tiles.push_back(tile.tile);
   }
@@ -35,7 +38,7 @@ std::vector<int64_t> tiles_for(int taps) {
 }
 
 // The most input channels that leave the accumulators, the vectors and a broadcast in registers, a divisor of a panel.
-int taps_of(int vectors, const TargetSpec& target) {
+int taps_in_registers(int vectors, const TargetSpec& target) {
   int taps = kWinogradPanel;
   while (taps > 1 && vectors * taps + vectors + 1 > target.vector_registers) taps /= 2;
   return taps;
@@ -53,12 +56,12 @@ std::vector<int64_t> in_blocks(const WinogradWeightGradient& problem) {
 }
 
 KnobRanges knobs(const Kernel& kernel, const TargetSpec&) {
-  const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, 2);
+  const std::vector<int> tiles = tiles_of(kernel);
   return {{"blocks", {1, 2, 4, 8, kMaxBlocks}},
-          {"channels", in_blocks(problem)},
+          {"channels", in_blocks(*as_winograd_weight_gradient(kernel, 2))},
           {"chunk", {8, 14, 16, 28, 32, 56, 64, 112, 128}},
           {"slices", {1, 2, 4, kMaxSlices}},
-          {"tile", tiles_for(problem.taps)},
+          {"tile", {tiles.begin(), tiles.end()}},
           {"vectors", {1, 2, 3, kMaxVectors}}};
 }
 
@@ -113,8 +116,7 @@ struct Choice {
 Choice best_of_tiles(const Kernel& kernel, int images, const TargetSpec& target) {
   Choice best{.knobs = {}, .pays = false};
   double least = 0;
-  for (int64_t width : tiles_for(as_winograd_weight_gradient(kernel, 2)->taps)) {
-    const int tile = static_cast<int>(width);
+  for (int tile : tiles_of(kernel)) {
     const WinogradWeightGradient problem = *as_winograd_weight_gradient(kernel, tile);
     Knobs knobs = knobs_for_tile(kernel, tile, images, target);
     const double cost = winograd_cost(problem, knobs, images, target);
@@ -138,9 +140,7 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
 
 std::vector<Knobs> starts(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   std::vector<Knobs> starts;
-  for (int64_t tile : tiles_for(as_winograd_weight_gradient(kernel, 2)->taps)) {
-    starts.push_back(knobs_for_tile(kernel, static_cast<int>(tile), typical_samples(batch), target));
-  }
+  for (int tile : tiles_of(kernel)) starts.push_back(knobs_for_tile(kernel, tile, typical_samples(batch), target));
   return starts;
 }
 
@@ -153,7 +153,7 @@ bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
 // dimensions errors have its square, but the tolerance of ops grows with the number of terms, where errors grow with
 // its root only.
 double relative_error(const Kernel& kernel, const Knobs& knobs) {
-  return std::ranges::find(kTiles, knobs.at("tile"), &Tile::tile)->error(as_winograd_weight_gradient(kernel, 2)->taps);
+  return std::ranges::find(kTiles, knobs.at("tile"), &Tile::tile)->error(taps_of(kernel));
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
@@ -179,7 +179,7 @@ WinogradForm form_of(const Kernel& kernel, const Knobs& knobs, const TargetSpec&
                                         ? form.vectors
                                         : largest_divisor(packed / lanes, kMaxVectors));
   }
-  form.taps = taps_of(form.vectors, target);
+  form.taps = taps_in_registers(form.vectors, target);
   return form;
 }
 

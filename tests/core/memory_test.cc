@@ -9,7 +9,7 @@
 using namespace convoke::core;
 
 TEST_CASE("a block takes nothing of its neighbours with it when it is given back") {
-  constexpr int kReadWrite = 3, kPrivateAnonymous = 0x22;
+  constexpr int kPrivateAnonymous = 0x22;
   constexpr uint64_t kPage = 4096;
   struct Mapping {
     uint8_t* begin;

@@ -70,8 +70,8 @@ TEST_CASE("Opening libraries: what is none of ours is refused by name") {
   convoke_library newer = tiny_library().table();
   newer.abi_version = 9;
   CHECK(Library::from_table(&newer, "new.so").status().message() ==
-        "new.so: the library has ABI version 9, this program needs version 5; compile the model again with this "
-        "version of convoke");
+        "new.so: the library has ABI version 9, this program needs version " + std::to_string(CONVOKE_ABI_VERSION) +
+            "; compile the model again with this version of convoke");
   convoke_library foreign = tiny_library().table();
   foreign.check_cpu = [](convoke_error* error) -> int32_t {
     *error = {CONVOKE_UNSUPPORTED_CPU, "this CPU has no AVX-512"};
