@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/codegen/prefetch.h"
 #include "compiler/ops/lower/lower.h"
 #include "schedules/templates/body.h"
 
@@ -99,6 +100,7 @@ CompiledKernel compile(const Kernel& kernel, const ScheduleTemplate& schedule, c
   wish(packed.input_layouts, layouts.inputs);
   wish(packed.output_layouts, layouts.outputs);
   BuiltKernel built = schedule.build(packed, knobs, target).value();
+  add_prefetches(built.pipeline, built.streams);
   const Halide::Target release(target.halide_target + "-no_asserts-no_bounds_query");
   if (!assembly.empty()) {
     built.pipeline.compile_to(
