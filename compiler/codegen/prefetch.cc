@@ -1,5 +1,6 @@
 #include "compiler/codegen/prefetch.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -7,6 +8,7 @@ namespace convoke {
 namespace {
 
 using Halide::Expr;
+using Halide::Internal::as_const_int, Halide::Internal::simplify;
 using Halide::Internal::For, Halide::Internal::Load, Halide::Internal::Ramp, Halide::Internal::Stmt;
 
 constexpr int kLineBytes = 64;
@@ -33,29 +35,40 @@ class Prefetches : public Halide::Internal::IRMutator {
  private:
   using IRMutator::visit;
   Stmt visit(const For* loop) override {
-    const ReadLines outer = std::exchange(read_, {});
+    const Touched outer = std::exchange(touched_, {});
     const Stmt mutated = IRMutator::visit(loop);
-    read_ = outer;
+    touched_ = outer;
     return mutated;
   }
+
+  Stmt visit(const Halide::Internal::LetStmt* let) override {
+    lets_[let->name] = resolve(let->value);
+    return IRMutator::visit(let);
+  }
+
+  // Without the variables of lets, which are other ones for each statement.
+  Expr resolve(const Expr& expr) const { return Halide::Internal::substitute(lets_, expr); }
 
   Stmt visit(const Halide::Internal::Store* store) override {
     Loads loads(stream_.buffer);
     store->accept(&loads);
     std::vector<Stmt> statements;
-    for (const Load* load : loads.found) {
-      const Ramp* ramp = load->index.as<Ramp>();
-      const Expr index = ramp ? ramp->base : load->index;
-      if (is_new(index, load->type.bytes())) statements.push_back(prefetch(index, load->type.bytes()));
-    }
+    const auto touch = [&](const Expr& at, int bytes) {
+      const Ramp* ramp = at.as<Ramp>();
+      const Expr index = ramp ? ramp->base : at;
+      if (is_new(index, bytes)) statements.push_back(prefetch(index, bytes));
+    };
+    for (const Load* load : loads.found) touch(load->index, load->type.bytes());
+    if (store->name == stream_.buffer) touch(store->index, store->value.type().bytes());
     statements.emplace_back(store);
     return Halide::Internal::Block::make(statements);
   }
 
   bool is_new(const Expr& index, int bytes) {
-    if (!read_.first.defined()) read_.first = index;
-    const auto offset = Halide::Internal::as_const_int(Halide::Internal::simplify(index - read_.first));
-    return offset && read_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second;
+    const Expr resolved = resolve(index);
+    if (!touched_.first.defined()) touched_.first = resolved;
+    const auto offset = as_const_int(simplify(resolved - touched_.first));
+    return offset && touched_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second;
   }
 
   // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
@@ -69,13 +82,14 @@ class Prefetches : public Halide::Internal::IRMutator {
         {Halide::reinterpret(Halide::Handle(), address), kRead, kSecondLevel, kData}, Halide::Internal::Call::Extern));
   }
 
-  struct ReadLines {
+  struct Touched {
     Expr first;
     std::set<int64_t> lines;  // from `first` on
   };
 
   const Stream stream_;
-  ReadLines read_;  // by the innermost loop around
+  std::map<std::string, Expr> lets_;
+  Touched touched_;  // by an iteration of the innermost loop around
 };
 
 }  // namespace

@@ -307,6 +307,21 @@ BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
   return built;
 }
 
+std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, int64_t source) {
+  const Kernel& kernel = *body.kernel;
+  std::vector<Stream> streams;
+  for (int i = 0; i < out.outputs(); ++i) {
+    streams.push_back({out.outputs() == 1 ? out.name() : out.name() + "." + std::to_string(i), tile});
+  }
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const Type& type = kernel.body.type(kernel.inputs[i]);
+    const bool has_shape = type.dims == kernel.body.type(kernel.body.outputs[0]).dims;
+    if (!type.has_batch() || (!has_shape && source == 0)) continue;
+    streams.push_back({body.params[i].name(), has_shape ? tile : source});
+  }
+  return streams;
+}
+
 PreferredLayouts plain_layouts(const Kernel& kernel, const Knobs&, const TargetSpec&) {
   return {std::vector<Layout>(kernel.inputs.size()), std::vector<Layout>(kernel.body.outputs.size())};
 }

@@ -19,6 +19,7 @@ constexpr int kMaxUnrolledColumns = 32;  // of the kernel
 constexpr int kMinGroupLanes = 4;
 constexpr int kRows = 8;  // of a task, at most
 constexpr int kEnoughTasks = 16;
+constexpr int kMaxStreamedKernel = 3;
 
 Blocks blocks_of(const TappedConv2d& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
 
@@ -212,7 +213,12 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
         .unroll(r.x, static_cast<int>(knobs.at("unroll")))
         .unroll(r.y);
   }
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  // Large kernels meet a line of the source again and again.
+  const bool is_large = std::max(problem.x.kernel, problem.y.kernel) > kMaxStreamedKernel;
+  built.streams = next_tiles(body, out, int64_t{pixels} * phases * problem.made * problem.groups,
+                             is_large ? 0 : int64_t{pixels} * problem.x.step * problem.summed * problem.groups);
+  return built;
 }
 
 }  // namespace

@@ -270,10 +270,11 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
   s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points());
   BuiltKernel built = finish(body, outputs);
+  built.streams = next_tiles(body, out, int64_t{unit} * problem.made, int64_t{m} * problem.stride * problem.summed);
   // Products of one point and block of channels read a panel of the weight; the next one is on its way meanwhile.
   const size_t weight = static_cast<size_t>(anchor_input(kernel, 1));
   if (kernel.input_layouts[weight].transformed()) {
-    built.streams = {{body.params[weight].name(), int64_t{problem.summed} * form.block()}};
+    built.streams.push_back({body.params[weight].name(), int64_t{problem.summed} * form.block()});
   }
   return built;
 }

@@ -17,8 +17,8 @@
 
 namespace convoke {
 
-// An operand that inner loops read from its begin to its end: what lies `ahead` elements further on is fetched
-// meanwhile.
+// An operand or output that loops go through in the order in which it lies: what is `ahead` elements further on is
+// fetched meanwhile.
 struct Stream {
   std::string buffer;  // of an argument
   int64_t ahead;
