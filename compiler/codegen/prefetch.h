@@ -1,5 +1,5 @@
-// Prefetches of streamed buffers, which no schedule can say: Halide's own fill the first-level cache alone, which a panel
-// of weights overflows, and are loops of their own. Arithmetic between a kernel's accesses to memory keeps the
+// Prefetches of streamed buffers, which no schedule can say: Halide's own fill the first-level cache alone, which a
+// panel of weights overflows, and are loops of their own. Arithmetic between a kernel's accesses to memory keeps the
 // processor's prefetchers from seeing far enough ahead: without these, convolutions of activations that no cache holds
 // take up to a fifth longer.
 #pragma once
@@ -10,9 +10,9 @@
 
 namespace convoke {
 
-// Before each store to the buffer of a stream, or of something read from it: a prefetch into the second-level cache, for
-// each line that the iteration has not yet touched, of the line stream.ahead elements further on. It may lie beyond the
-// buffer's end.
+// Before each store to the buffer of a stream, or of something read from it: a prefetch into the second-level cache,
+// for each line that the iteration has not yet touched, of the line stream.ahead elements further on. It may lie beyond
+// the buffer's end.
 void add_prefetches(Halide::Pipeline& pipeline, const std::vector<Stream>& streams);
 
 }  // namespace convoke

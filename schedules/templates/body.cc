@@ -307,6 +307,14 @@ BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
   return built;
 }
 
+std::vector<Stream> activation_streams(const Body& body, int64_t ahead) {
+  std::vector<Stream> streams;
+  for (size_t i = 0; i < body.params.size(); ++i) {
+    if (body.kernel->body.type(body.kernel->inputs[i]).has_batch()) streams.push_back({body.params[i].name(), ahead});
+  }
+  return streams;
+}
+
 std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, int64_t source) {
   const Kernel& kernel = *body.kernel;
   std::vector<Stream> streams;
@@ -315,9 +323,9 @@ std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, 
   }
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     const Type& type = kernel.body.type(kernel.inputs[i]);
+    if (!type.has_batch()) continue;
     const bool has_shape = type.dims == kernel.body.type(kernel.body.outputs[0]).dims;
-    if (!type.has_batch() || (!has_shape && source == 0)) continue;
-    streams.push_back({body.params[i].name(), has_shape ? tile : source});
+    if (has_shape || source > 0) streams.push_back({body.params[i].name(), has_shape ? tile : source});
   }
   return streams;
 }

@@ -16,6 +16,8 @@ bool applies(const Kernel& kernel, const TargetSpec&) {
   return as_reduction(anchor) || as_row_reduction(anchor);
 }
 
+constexpr int64_t kAhead = 4096;  // elements
+
 bool has_batch(const Kernel& kernel) { return kernel.body.type(kernel.body.outputs[0]).has_batch(); }
 
 // Outputs with a batch: the loop over rows, or over images, in tasks. `elems` of the operand make one of them.
@@ -52,7 +54,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
     output.vectorize(output.args()[0], lanes, tail_of(extent, lanes));
   }
   if (has_batch(kernel)) schedule_batch(output, reduction ? reduction->h * reduction->w * reduction->c : rows->k, at);
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  if (reduction && reads_in_pieces(form, *reduction)) built.streams = activation_streams(body, kAhead);
+  return built;
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ struct ChunkRows {
 };
 ChunkRows rows_of_chunk(const Halide::Expr& rows, const Halide::Expr& chunk);
 
+// Whether vectors that lie side by side in memory are not read one after the other: prefetchers need help then.
+bool reads_in_pieces(const ReduceForm& form, const Reduction& reduction);
+
 // The results are computed at the root but for their last step, which is left to the output.
 std::vector<Halide::Func> reduce_channels(const ReduceForm& form, const Reduction& reduction);
 

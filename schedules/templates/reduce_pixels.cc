@@ -1,5 +1,6 @@
 // Sums over pixels, per channel. Vectors are channels. A row of an image is summed in registers, a few pixels side by
-// side, then added to its chunk's sums: chains stay short and sums accurate. Channels that are no whole blocks of
+// side, then added to its chunk's sums: chains stay short and sums accurate. Where channels are several blocks of
+// vectors it is a piece of a row, so that memory is read nearly in order. Channels that are no whole blocks of
 // vectors are summed in blocks of which the last overlaps the one before it: masked sums would go through memory.
 // Variances come from one pass, by distances from a sample of the mean: with d = x − s,
 // mean = s + Σd/m,  variance = Σd²/m − (Σd/m)².
@@ -17,12 +18,18 @@ using Halide::Expr, Halide::Func, Halide::LoopLevel, Halide::MemoryType, Halide:
 namespace {
 
 constexpr int kAccumulators = 8;  // that hide the latency of an addition
+constexpr int kPieceElems = 2048;
 
-// What is summed, at a channel of a pixel of a row (rows of all images in order).
-using Terms = std::function<Tuple(const Expr& c, const Expr& px, const Expr& row)>;
+// How an image's rows are cut: `pieces` of `w` pixels each.
+struct Rows {
+  int h, pieces, w;
+};
+
+// What is summed, at a channel of a pixel of a piece (pieces of all images in order).
+using Terms = std::function<Tuple(const Expr& c, const Expr& px, const Expr& piece)>;
 
 struct Sums {
-  int c, w, h;
+  int c, w, h;       // w pixels of each of an image's h pieces
   int lanes, block;  // of channels
   int pixels;        // side by side
   size_t count;
@@ -31,26 +38,43 @@ struct Sums {
   bool whole_blocks() const { return c % block == 0; }
 };
 
-Sums make_sums(const ReduceForm& form, const Reduction& reduction, size_t count, Terms terms) {
-  Sums sums{static_cast<int>(reduction.c),
-            static_cast<int>(reduction.w),
-            static_cast<int>(reduction.h),
-            1,
-            1,
-            1,
-            count,
-            std::move(terms)};
-  sums.lanes = std::min(form.target.vector_lanes, static_cast<int>(std::bit_floor(static_cast<uint64_t>(sums.c))));
-  int vectors = std::min(kBlockVectors, sums.c / sums.lanes);
-  if (sums.c % sums.lanes == 0) vectors = static_cast<int>(largest_divisor(sums.c / sums.lanes, kBlockVectors));
-  sums.block = vectors * sums.lanes;
-  const int accumulators = vectors * static_cast<int>(count);
-  sums.pixels = static_cast<int>(largest_divisor(sums.w, std::max(1, kAccumulators / accumulators)));
-  return sums;
+struct Block {
+  int lanes, vectors;
+};
+
+Block block_of(int c, const TargetSpec& target) {
+  const int lanes = std::min(target.vector_lanes, static_cast<int>(std::bit_floor(static_cast<uint64_t>(c))));
+  int vectors = std::min(kBlockVectors, c / lanes);
+  if (c % lanes == 0) vectors = static_cast<int>(largest_divisor(c / lanes, kBlockVectors));
+  return {lanes, vectors};
 }
 
-Expr at(const Func& x, const Expr& c, const Expr& px, const Expr& row, int h) {
-  return x.dimensions() == 2 ? x(c, row) : x(c, px, row % h, row / h);
+Rows rows_of(const ReduceForm& form, const Reduction& reduction) {
+  const int64_t longest =
+      reads_in_pieces(form, reduction) ? std::max<int64_t>(kPieceElems / reduction.c, 1) : reduction.w;
+  const int64_t w = largest_divisor(reduction.w, longest);
+  return {static_cast<int>(reduction.h), static_cast<int>(reduction.w / w), static_cast<int>(w)};
+}
+
+Sums make_sums(const ReduceForm& form, const Reduction& reduction, size_t count, Terms terms) {
+  const Rows rows = rows_of(form, reduction);
+  const int c = static_cast<int>(reduction.c);
+  const Block block = block_of(c, form.target);
+  const int accumulators = block.vectors * static_cast<int>(count);
+  return {.c = c,
+          .w = rows.w,
+          .h = rows.h * rows.pieces,
+          .lanes = block.lanes,
+          .block = block.lanes * block.vectors,
+          .pixels = static_cast<int>(largest_divisor(rows.w, std::max(1, kAccumulators / accumulators))),
+          .count = count,
+          .terms = std::move(terms)};
+}
+
+Expr at(const Func& x, const Expr& c, const Expr& px, const Expr& piece, const Rows& rows) {
+  if (x.dimensions() == 2) return x(c, piece);
+  const Expr row = piece / rows.pieces;
+  return x(c, piece % rows.pieces * rows.w + px, row % rows.h, row / rows.h);
 }
 
 Tuple zeros(size_t count) { return Tuple(std::vector<Expr>(count, Expr(0.0f))); }
@@ -109,13 +133,13 @@ Func sum_rows(const Sums& sums, const Var& slot, const RVar& r, const Expr& row)
 }
 
 // The mean of a row in the middle of the first image.
-Func sample_of_mean(const Func& x, const Sums& sums) {
+Func sample_of_mean(const Func& x, const Sums& sums, const Rows& rows) {
   Var c("c");
-  RDom px(0, sums.w);
+  RDom px(0, rows.w * rows.pieces);
   Func sum("shift_sum"), shift("shift");
   sum(c) = 0.0f;
-  sum(c) += at(x, c, px, sums.h / 2, sums.h);
-  shift(c) = sum(c) * (1.0f / static_cast<float>(sums.w));
+  sum(c) += at(x, c, px % rows.w, rows.h / 2 * rows.pieces + px / rows.w, rows);
+  shift(c) = sum(c) * (1.0f / static_cast<float>(rows.w * rows.pieces));
   sum.compute_root().vectorize(c, sums.lanes, TailStrategy::GuardWithIf);
   sum.update().reorder(c, px).vectorize(c, sums.lanes, TailStrategy::GuardWithIf);
   return shift;
@@ -142,12 +166,12 @@ Expr pixel_count(const ReduceForm& form, const Sums& sums) {
 std::vector<Func> moments(const ReduceForm& form, const Reduction& reduction) {
   const Func& x = anchor_operand(form.body, 0);
   Func shift;
-  const int h = static_cast<int>(reduction.h);
-  const Sums sums = make_sums(form, reduction, 2, [&](const Expr& c, const Expr& px, const Expr& row) {
-    const Expr d = at(x, c, px, row, h) - shift(c);
+  const Rows rows = rows_of(form, reduction);
+  const Sums sums = make_sums(form, reduction, 2, [&](const Expr& c, const Expr& px, const Expr& piece) {
+    const Expr d = at(x, c, px, piece, rows) - shift(c);
     return Tuple(d, d * d);
   });
-  shift = sample_of_mean(x, sums);
+  shift = sample_of_mean(x, sums, rows);
   const Func merged = sum_batch(form, sums);
   Var c("c");
   Func mean("mean"), variance("variance");
@@ -158,11 +182,11 @@ std::vector<Func> moments(const ReduceForm& form, const Reduction& reduction) {
 }
 
 std::vector<Func> normalization_gradient(const ReduceForm& form, const Reduction& reduction) {
-  const int h = static_cast<int>(reduction.h);
+  const Rows rows = rows_of(form, reduction);
   const auto operand = [&](int i) -> const Func& { return anchor_operand(form.body, i); };
-  const Sums sums = make_sums(form, reduction, 2, [&](const Expr& c, const Expr& px, const Expr& row) {
-    const Expr dy = at(operand(0), c, px, row, h);
-    return Tuple(dy * (at(operand(1), c, px, row, h) - operand(2)(c)), dy);
+  const Sums sums = make_sums(form, reduction, 2, [&](const Expr& c, const Expr& px, const Expr& piece) {
+    const Expr dy = at(operand(0), c, px, piece, rows);
+    return Tuple(dy * (at(operand(1), c, px, piece, rows) - operand(2)(c)), dy);
   });
   const Func merged = sum_batch(form, sums);
   Var c("c");
@@ -173,9 +197,9 @@ std::vector<Func> normalization_gradient(const ReduceForm& form, const Reduction
 }
 
 Sums plain_sums(const ReduceForm& form, const Reduction& reduction) {
-  const int h = static_cast<int>(reduction.h);
-  return make_sums(form, reduction, 1, [&form, h](const Expr& c, const Expr& px, const Expr& row) {
-    return Tuple(at(anchor_operand(form.body, 0), c, px, row, h));
+  const Rows rows = rows_of(form, reduction);
+  return make_sums(form, reduction, 1, [&form, rows](const Expr& c, const Expr& px, const Expr& piece) {
+    return Tuple(at(anchor_operand(form.body, 0), c, px, piece, rows));
   });
 }
 
@@ -208,6 +232,12 @@ Func sum_squares(const ReduceForm& form, int elems) {
 }
 
 }  // namespace
+
+bool reads_in_pieces(const ReduceForm& form, const Reduction& reduction) {
+  if (reduction.kind == Reduction::kSumSquares) return false;
+  const Block block = block_of(static_cast<int>(reduction.c), form.target);
+  return reduction.c > int64_t{block.lanes} * block.vectors;
+}
 
 ChunkRows rows_of_chunk(const Expr& rows, const Expr& chunk) {
   const Expr per_chunk = (rows + kChunks - 1) / kChunks;
