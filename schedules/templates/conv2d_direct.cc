@@ -20,6 +20,9 @@ constexpr int kMinGroupLanes = 4;
 constexpr int kRows = 8;  // of a task, at most
 constexpr int kEnoughTasks = 16;
 constexpr int kMaxStreamedKernel = 3;
+constexpr int kStepsOfLine = 4;  // unrolled: each prefetches once
+
+bool is_pointwise(const TappedConv2d& problem) { return problem.x.kernel == 1 && problem.y.kernel == 1; }
 
 Blocks blocks_of(const TappedConv2d& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
 
@@ -83,7 +86,7 @@ int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, in
 // the other, and its source stays in L1 for all blocks of channels. Where tasks are few, each has fewer blocks.
 int blocks_of_task(const TappedConv2d& problem, int block, int rows, int samples) {
   const int blocks = count_blocks(problem, block);
-  if (problem.x.kernel > 1 || problem.y.kernel > 1 || problem.groups > 1 || problem.made < problem.summed) return 1;
+  if (!is_pointwise(problem) || problem.groups > 1 || problem.made < problem.summed) return 1;
   const int tasks_of_block = samples * ceil_div(problem.y.out, rows);
   return static_cast<int>(largest_divisor(blocks, std::max(1, blocks * tasks_of_block / kEnoughTasks)));
 }
@@ -100,7 +103,7 @@ Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target)
   return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, typical_samples(batch))},
           {"pixels", tile.pixels},
           {"rows", rows},
-          {"unroll", 1},
+          {"unroll", is_pointwise(problem) ? largest_divisor(problem.summed, kStepsOfLine) : 1},
           {"vectors", tile.vectors}};
 }
 

@@ -17,6 +17,17 @@ Expr gemm::Layer::weight(const Body& body, const Expr& l, const FeatureIndex& at
   return is_image ? packed(l, at.c, at.x, at.y, b) : packed(l, at.y * c + at.c, b);
 }
 
+int gemm::tile_features(int vectors, int features, const TargetSpec& target) {
+  constexpr int kMaxTileFeatures = 14;
+  const int most = std::clamp((target.vector_registers - vectors - 1) / vectors, 1, kMaxTileFeatures);
+  int best = 1;
+  const auto price = [&](int tile) {
+    return ceil_div(features, tile) * (std::max(vectors * tile, kHidingAccumulators) + 0.25 * (vectors + tile));
+  };
+  for (int tile = 2; tile <= most; ++tile) best = price(tile) < price(best) ? tile : best;
+  return best;
+}
+
 namespace {
 
 struct Anchor {
@@ -110,9 +121,9 @@ KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   return anchor.direction->knobs(anchor.linear, target);
 }
 
-Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
+Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   const Anchor anchor = *anchor_of(kernel);
-  return anchor.direction->defaults(anchor.linear, target);
+  return anchor.direction->defaults(anchor.linear, batch, target);
 }
 
 // The forward direction chooses; the gradients take the weight as it is.

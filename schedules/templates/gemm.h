@@ -34,10 +34,17 @@ struct Layer {
 
 struct Direction {
   KnobRanges (*knobs)(const Linear&, const TargetSpec&);
-  Knobs (*defaults)(const Linear&, const TargetSpec&);
+  Knobs (*defaults)(const Linear&, BatchClass, const TargetSpec&);
   BuiltKernel (*build)(const Layer&, const Knobs&, const TargetSpec&);
 };
 extern const Direction forward, backward_data, backward_weights;
+
+// The form of backward_data for many samples of large layers; its knob `samples` counts vectors of them.
+BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target);
+
+// Of the tiles whose accumulators, `vectors` and broadcast fit the registers the one that needs the fewest instructions
+// for `features`.
+int tile_features(int vectors, int features, const TargetSpec& target);
 
 constexpr int kHidingAccumulators = 8;  // independent FMAs that hide the latency of one
 

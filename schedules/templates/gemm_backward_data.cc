@@ -5,7 +5,7 @@
 // neighbouring features side by side. Outputs that do not fill a vector come last, from a copy with zeros behind them.
 //
 // A task is a range of features of some samples: its weights stay in the L2 cache. Few samples go one by one, with more
-// features a tile.
+// features a tile. Many samples of large layers have vectors along the samples (gemm_backward_data_samples.cc).
 #include <algorithm>
 
 #include "schedules/templates/gemm.h"
@@ -17,17 +17,25 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar
 
 constexpr int kTaskRows = 32;
 constexpr int kMaxTaskFeatures = 64;
+constexpr int kManyWeights = 256;  // of a feature, and of an output
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
-  return {{"features", {1, 2, 4, 8, 16}}, {"rows", {1, 2, 3, 4, 5, 6, 8}}, {"tiles", {1, 2, 4, 8, 16}}};
+  return {{"features", {1, 2, 4, 8, 16}},
+          {"rows", {1, 2, 3, 4, 5, 6, 8}},
+          {"samples", {0, 1, 2, 4}},
+          {"tiles", {1, 2, 4, 8, 16}}};
 }
 
 // Four features, and as many samples as registers hold: weights come from the L2 cache, gradients from L1.
-Knobs defaults(const Linear& linear, const TargetSpec& target) {
+Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target) {
   const int features = linear.in() >= 4 ? 4 : 1;
   int rows = 1;
   while (rows < 4 && features * (rows + 1) + features + 1 <= target.vector_registers) ++rows;
-  return {{"features", features}, {"rows", rows}, {"tiles", ceil_div(kTaskRows, rows)}};
+  const bool by_samples = batch == BatchClass::kMany && std::min(linear.in(), linear.out) >= kManyWeights;
+  return {{"features", features},
+          {"rows", rows},
+          {"samples", by_samples ? ceil_div(typical_samples(batch), target.vector_lanes) : 0},
+          {"tiles", ceil_div(kTaskRows, rows)}};
 }
 
 // lanes(j,c,x,y,n) += over the vectors of outputs, lane by lane; sum(c,x,y,n) = Σ_j lanes(j,c,x,y,n).
@@ -100,6 +108,7 @@ int range_of(const Layer& layer, int tile, const TargetSpec& target) {
 }
 
 BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
+  if (knobs.at("samples") > 0) return build_by_samples(layer, knobs, target);
   const auto features = static_cast<int>(knobs.at("features")), rows = static_cast<int>(knobs.at("rows"));
   const int task_rows = rows * static_cast<int>(knobs.at("tiles")), few = std::max(rows / 2, 1);
   const int range = range_of(layer, features, target);

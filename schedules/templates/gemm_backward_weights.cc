@@ -16,25 +16,12 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::Tail
 
 constexpr int kChunk = 64;         // samples
 constexpr int kTaskFeatures = 64;  // about
-constexpr int kMaxTileFeatures = 14;
-
-// Of the tiles whose accumulators, gradients and broadcast fit the registers the one that needs the fewest
-// instructions for a task.
-int tile_features(int vectors, int features, const TargetSpec& target) {
-  const int most = std::clamp((target.vector_registers - vectors - 1) / vectors, 1, kMaxTileFeatures);
-  int best = 1;
-  const auto price = [&](int tile) {
-    return ceil_div(features, tile) * (std::max(vectors * tile, kHidingAccumulators) + 0.25 * (vectors + tile));
-  };
-  for (int tile = 2; tile <= most; ++tile) best = price(tile) < price(best) ? tile : best;
-  return best;
-}
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"chunk", {16, 32, 64, 128}}, {"features", {16, 32, 64, 128, 256}}};
 }
 
-Knobs defaults(const Linear&, const TargetSpec&) { return {{"chunk", kChunk}, {"features", kTaskFeatures}}; }
+Knobs defaults(const Linear&, BatchClass, const TargetSpec&) { return {{"chunk", kChunk}, {"features", kTaskFeatures}}; }
 
 // Rows of dy cut into blocks: panel(l,i,b,q) is lane l of sample i of chunk q. Where the last block is not full,
 // vectors are copied that divide a row, each of which is inside or outside as a whole.

@@ -35,7 +35,7 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
           {"vectors", {1, 2, 3, 4}}};
 }
 
-Knobs defaults(const Linear& linear, const TargetSpec& target) {
+Knobs defaults(const Linear& linear, BatchClass, const TargetSpec& target) {
   const Tile tile = tile_of(linear, target);
   return {{"rows", tile.pixels}, {"tiles", ceil_div(kTaskRows, tile.pixels)}, {"unroll", 1}, {"vectors", tile.vectors}};
 }
