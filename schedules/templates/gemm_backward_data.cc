@@ -22,7 +22,7 @@ constexpr int kManyWeights = 256;  // of a feature, and of an output
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"features", {1, 2, 4, 8, 16}},
           {"rows", {1, 2, 3, 4, 5, 6, 8}},
-          {"samples", {0, 1, 2, 4}},
+          {"samples", {0, 1, 2}},
           {"tiles", {1, 2, 4, 8, 16}}};
 }
 
@@ -32,10 +32,8 @@ Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target)
   int rows = 1;
   while (rows < 4 && features * (rows + 1) + features + 1 <= target.vector_registers) ++rows;
   const bool by_samples = batch == BatchClass::kMany && std::min(linear.in(), linear.out) >= kManyWeights;
-  return {{"features", features},
-          {"rows", rows},
-          {"samples", by_samples ? ceil_div(typical_samples(batch), target.vector_lanes) : 0},
-          {"tiles", ceil_div(kTaskRows, rows)}};
+  return {
+      {"features", features}, {"rows", rows}, {"samples", by_samples ? 1 : 0}, {"tiles", ceil_div(kTaskRows, rows)}};
 }
 
 // lanes(j,c,x,y,n) += over the vectors of outputs, lane by lane; sum(c,x,y,n) = Σ_j lanes(j,c,x,y,n).

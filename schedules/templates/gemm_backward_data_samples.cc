@@ -7,6 +7,7 @@
 // weights lie in memory: a block's gradients are transposed to a panel, in squares, the block's sums added to the
 // task's.
 #include <algorithm>
+#include <numeric>
 
 #include "schedules/templates/gemm.h"
 
@@ -17,7 +18,9 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::Tail
 
 constexpr int kTaskSamples = 64;
 constexpr int kTaskFeatures = 512;  // at most: a panel is worth transposing for many
-constexpr int kSide = 8;            // of a square
+constexpr int kMaxSide = 8;         // of a square
+constexpr int kUnroll = 4;          // outputs: a line of weights is prefetched every so many
+constexpr int64_t kTilesAhead = 2;
 
 struct Form {
   int lanes, samples;   // of a vector, of a tile
@@ -49,21 +52,22 @@ Func transpose_gradients(const Body& body, const Layer& layer, const Form& form,
 
 void schedule_panel(Func panel, Func square, const Func& user, const Var& at, const Layer& layer, const Form& form) {
   const std::vector<Var> p = panel.args();
+  const auto side = static_cast<int>(largest_divisor(std::gcd(layer.block, form.samples), kMaxSide));
   Var so("so"), si("si"), oo("oo"), oi("oi");
   panel.compute_at(user, at)
       .bound_extent(p[0], form.samples)
       .bound_extent(p[1], layer.block)
       .bound_extent(p[2], 1)
       .bound_extent(p[3], 1)
-      .split(p[0], so, si, kSide)
-      .split(p[1], oo, oi, kSide)
+      .split(p[0], so, si, side)
+      .split(p[1], oo, oi, side)
       .reorder(si, oi, oo, so)
       .vectorize(si)
       .unroll(oi);
   square.compute_at(panel, oo)
       .store_in(MemoryType::Stack)
-      .bound_extent(p[0], kSide)
-      .bound_extent(p[1], kSide)
+      .bound_extent(p[0], side)
+      .bound_extent(p[1], side)
       .reorder(p[1], p[0])
       .vectorize(p[1])
       .unroll(p[0]);
@@ -133,8 +137,12 @@ BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const Targe
       .unroll(s)
       .unroll(f);
   sums.update().reorder(s, f, outputs_of_block).vectorize(s, form.lanes).unroll(s).unroll(f);
+  sums.update().unroll(outputs_of_block, static_cast<int>(largest_divisor(layer.block, kUnroll)));
   schedule_panel(panel, square, total, t, layer, form);
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  const auto weight = static_cast<size_t>(anchor_input(layer.kernel, 1));
+  built.streams = {{body.params[weight].name(), kTilesAhead * int64_t{form.features} * layer.block}};
+  return built;
 }
 
 }  // namespace convoke::gemm

@@ -21,7 +21,9 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"chunk", {16, 32, 64, 128}}, {"features", {16, 32, 64, 128, 256}}};
 }
 
-Knobs defaults(const Linear&, BatchClass, const TargetSpec&) { return {{"chunk", kChunk}, {"features", kTaskFeatures}}; }
+Knobs defaults(const Linear&, BatchClass, const TargetSpec&) {
+  return {{"chunk", kChunk}, {"features", kTaskFeatures}};
+}
 
 // Rows of dy cut into blocks: panel(l,i,b,q) is lane l of sample i of chunk q. Where the last block is not full,
 // vectors are copied that divide a row, each of which is inside or outside as a whole.
@@ -125,7 +127,9 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   panel.func.compute_at(total, chunks).bound_extent(of_panel[0], layer.block).bound_storage(of_panel[1], chunk);
   panel.func.bound_extent(of_panel[2], 1).bound_extent(of_panel[3], 1);
   panel.func.vectorize(of_panel[0], panel.lanes).unroll(of_panel[0]);
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  built.streams = next_tiles(body, out, int64_t{features} * layer.block, 0);
+  return built;
 }
 
 }  // namespace

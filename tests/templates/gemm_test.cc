@@ -89,9 +89,10 @@ std::string first_error(const Kernel& kernel, Halide::Callable& callable, int64_
   return first_difference(expected, found.logical.data, 0x1p-24 * (16 + 2 * static_cast<double>(terms)) * scale);
 }
 
-std::string check(const Kernel& kernel, const TargetSpec& target, int64_t terms) {
+std::string check(const Kernel& kernel, const TargetSpec& target, int64_t terms, const Knobs& chosen) {
   try {
-    const Knobs knobs = templates::gemm.defaults(kernel, BatchClass::kMany, target);
+    Knobs knobs = templates::gemm.defaults(kernel, BatchClass::kMany, target);
+    for (const auto& [knob, value] : chosen) knobs[knob] = value;
     const BuiltKernel built = templates::gemm.build(kernel, knobs, target).value();
     Halide::Pipeline pipeline = built.pipeline;
     Halide::Callable callable = pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
@@ -105,12 +106,12 @@ std::string check(const Kernel& kernel, const TargetSpec& target, int64_t terms)
   }
 }
 
-void check(const std::string& key, int64_t terms) {
+void check(const std::string& key, int64_t terms, const Knobs& chosen = {}) {
   INFO(key);
   const TargetSpec target = find_target("host").value();
   const Kernel kernel = parse_kernel(key).value();
   REQUIRE(templates::gemm.applies(kernel, target));
-  CHECK(check(kernel, target, terms) == "");
+  CHECK(check(kernel, target, terms, chosen) == "");
 }
 
 TEST_CASE("linears of any size and packing") {
@@ -118,7 +119,9 @@ TEST_CASE("linears of any size and packing") {
 }
 
 TEST_CASE("data gradients of linears of any size and packing") {
-  for (const Problem& problem : kProblems) check(backward_data_key(problem), problem.out);
+  for (const Problem& problem : kProblems) {
+    for (int64_t samples : {0, 1, 2}) check(backward_data_key(problem), problem.out, {{"samples", samples}});
+  }
 }
 
 TEST_CASE("weight gradients of linears of any size and packing") {
