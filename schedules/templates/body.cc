@@ -307,10 +307,11 @@ BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
   return built;
 }
 
-std::vector<Stream> activation_streams(const Body& body, int64_t ahead) {
+std::vector<Stream> activation_streams(const Body& body, int64_t pixels) {
   std::vector<Stream> streams;
   for (size_t i = 0; i < body.params.size(); ++i) {
-    if (body.kernel->body.type(body.kernel->inputs[i]).has_batch()) streams.push_back({body.params[i].name(), ahead});
+    const Type& type = body.kernel->body.type(body.kernel->inputs[i]);
+    if (type.has_batch()) streams.push_back({body.params[i].name(), pixels * type.dims.back()});
   }
   return streams;
 }

@@ -49,10 +49,10 @@ Halide::Func join_outputs(Body& body);
 
 BuiltKernel finish(const Body& body, const std::vector<Halide::Func>& outputs);
 
-// For BuiltKernel::streams: the operands that have a batch, `ahead` elements further on; of a loop over tiles of `out`,
-// `tile` elements further on in it and in the operands of its shape, `source` elements further on in the other
-// activations (0: not in these).
-std::vector<Stream> activation_streams(const Body& body, int64_t ahead);
+// For BuiltKernel::streams: the operands that have a batch, `pixels` further on; of a loop over tiles of `out`, `tile`
+// elements further on in it and in the operands of its shape, `source` elements further on in the other activations (0:
+// not in these).
+std::vector<Stream> activation_streams(const Body& body, int64_t pixels);
 std::vector<Stream> next_tiles(const Body& body, const Halide::Func& out, int64_t tile, int64_t source);
 
 // Extents in memory, innermost first; the batch (last) is kBatch.

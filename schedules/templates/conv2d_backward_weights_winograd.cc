@@ -15,6 +15,7 @@ namespace {
 
 using Halide::Expr, Halide::Func, Halide::Var;
 
+constexpr int kTilesAhead = 2;
 constexpr int kMaxSlices = 8, kMaxChannels = 256, kMaxVectors = 4, kMaxBlocks = 16;
 
 // How wide a tile may be, and its error (relative_error) with a kernel of 3 and of 5 taps; 0: too many points.
@@ -210,7 +211,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       if (is_packed) output.vectorize(output.args()[0], work.form.lanes);
     }
   }
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  built.streams = activation_streams(body, kTilesAhead * work.problem.tile());
+  return built;
 }
 
 }  // namespace
