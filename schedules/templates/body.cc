@@ -326,7 +326,8 @@ std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, 
     const Type& type = kernel.body.type(kernel.inputs[i]);
     if (!type.has_batch()) continue;
     const bool has_shape = type.dims == kernel.body.type(kernel.body.outputs[0]).dims;
-    if (has_shape || source > 0) streams.push_back({body.params[i].name(), has_shape ? tile : source});
+    const int64_t ahead = has_shape && static_cast<int>(i) != anchor_input(kernel, 0) ? tile : source;
+    if (ahead > 0) streams.push_back({body.params[i].name(), ahead});
   }
   return streams;
 }

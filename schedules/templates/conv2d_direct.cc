@@ -19,7 +19,6 @@ constexpr int kMaxUnrolledColumns = 32;  // of the kernel
 constexpr int kMinGroupLanes = 4;
 constexpr int kRows = 8;  // of a task, at most
 constexpr int kEnoughTasks = 16;
-constexpr int kMaxStreamedKernel = 3;
 constexpr int kStepsOfLine = 4;  // unrolled: each prefetches once
 
 bool is_pointwise(const TappedConv2d& problem) { return problem.x.kernel == 1 && problem.y.kernel == 1; }
@@ -217,10 +216,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
         .unroll(r.y);
   }
   BuiltKernel built = finish(body, outputs);
-  // Large kernels meet a line of the source again and again.
-  const bool is_large = std::max(problem.x.kernel, problem.y.kernel) > kMaxStreamedKernel;
-  built.streams = next_tiles(body, out, int64_t{pixels} * phases * problem.made * problem.groups,
-                             is_large ? 0 : int64_t{pixels} * problem.x.step * problem.summed * problem.groups);
+  // Larger kernels meet a line of the source again and again.
+  const int64_t source = is_pointwise(problem) ? int64_t{pixels} * problem.x.step * problem.summed * problem.groups : 0;
+  built.streams = next_tiles(body, out, int64_t{pixels} * phases * problem.made * problem.groups, source);
   return built;
 }
 
