@@ -39,7 +39,7 @@ struct Direction {
 };
 extern const Direction forward, backward_data, backward_weights;
 
-// The form of backward_data for many samples of large layers; its knob `samples` counts vectors of them.
+// The form of backward_data for many samples of large layers, `samples` vectors a tile; it has no other knobs.
 BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target);
 
 // Of the tiles whose accumulators, `vectors` and broadcast fit the registers the one that needs the fewest instructions

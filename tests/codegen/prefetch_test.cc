@@ -19,7 +19,7 @@ constexpr int kLines = kUnrolled * kColumns * 4 / 64;    // of an iteration
 constexpr int64_t kAhead = 1234567;
 
 // Sums of the columns of `w`: an iteration of the inner loop reads kUnrolled rows.
-Halide::Module sums_of_columns(const std::string& target, const std::vector<Stream>& streams) {
+Halide::Module sums_of_columns(const std::string& target, std::vector<Stream> streams) {
   ImageParam w(Halide::Float(32), 2, "w");
   w.dim(0).set_bounds(0, kColumns);
   w.dim(1).set_stride(kColumns);
@@ -33,6 +33,7 @@ Halide::Module sums_of_columns(const std::string& target, const std::vector<Stre
   sums.compute_root().bound(x, 0, kColumns).vectorize(x, kLanes).unroll(x);
   sums.update().reorder(x, r).vectorize(x, kLanes).unroll(x).unroll(r, kUnrolled);
   Halide::Pipeline pipeline(out);
+  for (Stream& stream : streams) stream.buffer = stream.buffer == "out" ? out.name() : stream.buffer;
   add_prefetches(pipeline, streams);
   return pipeline.compile_to_module({w}, "kernel",
                                     Halide::Target(target + "-no_runtime-no_asserts-no_bounds_query-user_context"));
@@ -58,6 +59,30 @@ TEST_CASE("every line that an iteration reads is prefetched once, `ahead` elemen
   const std::string text = statement({{"w", kAhead}});
   CHECK(count_of(text, "llvm.prefetch") == kLines);
   CHECK(count_of(text, std::to_string(kAhead)) == kLines);
+}
+
+TEST_CASE("what is stored is prefetched, too") { CHECK(count_of(statement({{"out", kAhead}}), "llvm.prefetch") == 1); }
+
+// Statements that name an index more than once have it in a variable of their own.
+TEST_CASE("lines are told apart whatever variables their indices have") {
+  ImageParam w(Halide::Float(32), 2, "w"), mask(Halide::Float(32), 2, "mask");
+  Var x("x"), y("y"), yo("yo"), yi("yi");
+  Func masked("masked");
+  masked(x, y) = select(mask(x, y) > 0.0f, w(x, y), 0.0f);
+  for (Halide::OutputImageParam buffer :
+       {Halide::OutputImageParam(w), Halide::OutputImageParam(mask), masked.output_buffer()}) {
+    buffer.dim(0).set_bounds(0, kColumns);
+    buffer.dim(1).set_min(0).set_stride(kColumns);
+  }
+  masked.vectorize(x, kLanes).unroll(x).split(y, yo, yi, 3, Halide::TailStrategy::RoundUp).parallel(yo);
+  Halide::Pipeline pipeline(masked);
+  add_prefetches(pipeline, {{"w", kAhead}});
+  std::ostringstream text;
+  text << pipeline.compile_to_module({w, mask}, "kernel",
+                                     Halide::Target("x86-64-linux-avx2-no_runtime-no_asserts-no_bounds_query"));
+  INFO(text.str());
+  REQUIRE(count_of(text.str(), "let t") > 1);
+  CHECK(count_of(text.str(), "llvm.prefetch") == kLines / kUnrolled);
 }
 
 TEST_CASE("what is no stream is not prefetched") {
