@@ -51,7 +51,7 @@ BuiltKernel finish(const Body& body, const std::vector<Halide::Func>& outputs);
 
 // For BuiltKernel::streams: the operands that have a batch, `pixels` further on; of a loop over tiles of `out`, `tile`
 // elements further on in it and in what is elementwise with it, `source` elements further on in what the anchor reads
-// (0: not in that).
+// (0: not in that); small images have none.
 std::vector<Stream> activation_streams(const Body& body, int64_t pixels);
 std::vector<Stream> next_tiles(const Body& body, const Halide::Func& out, int64_t tile, int64_t source);
 

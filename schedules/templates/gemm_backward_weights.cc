@@ -128,7 +128,10 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   panel.func.bound_extent(of_panel[2], 1).bound_extent(of_panel[3], 1);
   panel.func.vectorize(of_panel[0], panel.lanes).unroll(of_panel[0]);
   BuiltKernel built = finish(body, outputs);
-  built.streams = next_tiles(body, out, int64_t{features} * layer.block, 0);
+  // What the next task writes is on its way meanwhile, where no cache holds it.
+  constexpr int64_t kFloat = 4;
+  const bool is_large = kFloat * layer.in() * layer.out > target.l2_bytes;
+  if (is_large) built.streams = next_tiles(body, out, int64_t{features} * layer.block, 0);
   return built;
 }
 
