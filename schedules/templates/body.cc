@@ -320,11 +320,7 @@ std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, 
   constexpr int64_t kSmallElems = 8192;  // of an image: caches hold many
   const Kernel& kernel = *body.kernel;
   std::vector<Stream> streams;
-  int64_t elems = 1;
-  for (int64_t extent : memory_extents(kernel.body.type(kernel.body.outputs[0]), kernel.output_layouts[0])) {
-    elems *= extent == kBatch ? 1 : extent;
-  }
-  if (elems < kSmallElems) return streams;
+  if (kernel.body.type(kernel.body.outputs[0]).elems() < kSmallElems) return streams;
   for (int i = 0; i < out.outputs(); ++i) {
     streams.push_back({out.outputs() == 1 ? out.name() : out.name() + "." + std::to_string(i), tile});
   }

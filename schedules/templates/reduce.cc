@@ -55,8 +55,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
   }
   if (has_batch(kernel)) schedule_batch(output, reduction ? reduction->h * reduction->w * reduction->c : rows->k, at);
   BuiltKernel built = finish(body, outputs);
-  if (reduction && reads_in_pieces(form, *reduction))
+  if (reduction && reads_in_pieces(form, *reduction)) {
     built.streams = activation_streams(body, ceil_div(kAhead, reduction->c));
+  }
   return built;
 }
 
