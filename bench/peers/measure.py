@@ -1,4 +1,4 @@
-"""Convoke against its peers, in turns within one run; writes build/peers/results.json and bench/RESULTS.md.
+"""Convoke against its peers, in turns within one run; writes build/peers/results.json and a page, bench/RESULTS.md.
 
 For each cell every framework is started once, in a process of its own, and compared with PyTorch's float64. Then come
 the rounds: each measures all of them, one after the other. What counts is the median of a round's calls, and of the
@@ -191,6 +191,8 @@ def parse_arguments():
     parser.add_argument("--only", metavar="NETWORK,…", help="these networks; figures of others stay")
     parser.add_argument("--filter", metavar="REGEX", default="", help="cells whose name, see --list, has it")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} instead of {FULL}")
+    parser.add_argument("--page", metavar="FILE", type=pathlib.Path, default=machine.ROOT / "bench/RESULTS.md",
+                        help="instead of bench/RESULTS.md; its plots go to a folder beside it")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     parser.add_argument("--convoke", type=pathlib.Path, default=machine.ROOT / "build/release/convoke")
     return parser.parse_args()
@@ -235,7 +237,7 @@ def main():
     machine.build_native(folders.native)
     for _ in run(arguments, folders, results):
         path.write_text(json.dumps(results, indent=1) + "\n")
-    report.write(results)
+    report.write(results, arguments.page)
 
 
 if __name__ == "__main__":

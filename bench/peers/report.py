@@ -1,6 +1,5 @@
-"""bench/RESULTS.md and its plots from build/peers/results.json."""
+"""A page such as bench/RESULTS.md and its plots from build/peers/results.json."""
 import json
-import pathlib
 
 import cells
 from cells import TITLES
@@ -8,7 +7,6 @@ from losses import where_we_lose
 from plots import ratio_bars
 from verdict import bound_ms, counts, disturbed, verdict
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 MIB = 2**20
 
 
@@ -126,15 +124,16 @@ def speed_up_table(results):
 
 
 def write_plots(results, folder):
-    """Names of the files."""
-    folder.mkdir(exist_ok=True)
+    """The files."""
+    folder.mkdir(parents=True, exist_ok=True)
     bars = cells.bars()
     for training, name in ((False, "inference"), (True, "training")):
         verdicts = [(cell, verdict(measured, bars[cell])) for cell, measured in measured_cells(results, training)]
         rows = [(label(cell), v.ratio, *bars[cell]) for cell, v in verdicts if v.best_peer]
         if rows:
-            (folder / f"{name}.svg").write_text(ratio_bars(f"Convoke against the best peer: {name}", rows))
-            yield name
+            path = folder / f"{name}.svg"
+            path.write_text(ratio_bars(f"Convoke against the best peer: {name}", rows))
+            yield path
 
 
 def headline(results):
@@ -159,8 +158,7 @@ def headline(results):
     return "\n".join(lines)
 
 
-def render(results, folder):
-    plots = list(write_plots(results, folder))
+def render(results, plots):
     sizes = table(["shared libraries", "MiB"], [[TITLES[name], f"{size / MIB:.0f}"]
                                                 for name, size in results["library_bytes"].items()])
     return f"""# Convoke against its peers
@@ -175,7 +173,7 @@ Convoke's kernels of max(FLOP / multiply-add rate, bytes / read bandwidth), both
 may go below it, and what stays in the caches, as all of LeNet does. LeNet is also measured from C (last columns); a
 ratio compares C with C and Python with Python, the smaller one stands.
 
-{chr(10).join(f'![{name}](peers/plots/{name}.svg)' for name in plots)}
+{plots}
 
 ## Inference
 {standing_table(results, training=False)}
@@ -227,11 +225,8 @@ Opening the library or model, weights from files in the page cache, the first in
 """
 
 
-def write(results):
-    page = ROOT / "bench" / "RESULTS.md"
-    page.write_text(render(results, page.parent / "peers" / "plots"))
+def write(results, page):
+    """Plots go to a folder beside the page, named as it is."""
+    plots = write_plots(results, page.with_suffix(""))
+    page.write_text(render(results, "\n".join(f"![{plot.stem}]({plot.relative_to(page.parent)})" for plot in plots)))
     print(page)
-
-
-if __name__ == "__main__":
-    write(json.loads((ROOT / "build" / "peers" / "results.json").read_text()))

@@ -4,8 +4,9 @@
 // while the loops go over the rows of the kernel, its columns and the channels that are summed; each step loads the
 // block's weights, [block][ky][kx][channel][lane] in memory, and broadcasts one scalar a pixel. Taps on padding are
 // skipped: rows by the bounds of the loop over ky, columns because kx and the pixels are unrolled and Halide splits
-// the loop over tiles at the borders (`likely`). In a data gradient of stride s a tap meets only every s-th pixel: the
-// pixels of a tile are of one such phase, and the taps that it does not meet fall away. No zeros are inserted.
+// the loop over tiles at the borders (`likely`). A 1×1 convolution's tile may be of two rows, where those come out
+// even. In a data gradient of stride s a tap meets only every s-th pixel: the pixels of a tile are of one such phase,
+// and the taps that it does not meet fall away. No zeros are inserted.
 #include "schedules/templates/body.h"
 #include "schedules/templates/conv2d_taps.h"
 #include "schedules/templates/tile.h"
@@ -47,6 +48,13 @@ std::vector<int64_t> choose(std::initializer_list<int64_t> numbers, auto&& accep
   std::vector<int64_t> chosen;
   std::ranges::copy_if(numbers, std::back_inserter(chosen), accept);
   return chosen;
+}
+
+// Of a tile of `pixels`. All pixels of a 1×1 convolution without padding are alike: two rows of half as many, where
+// tiles of one row would reach beyond it.
+int tile_rows(const TappedConv2d& problem, int pixels, int rows) {
+  if (!is_pointwise(problem) || problem.x.may_miss() || problem.y.may_miss() || problem.x.out % pixels == 0) return 1;
+  return pixels % 2 == 0 && rows % 2 == 0 && problem.x.out % (pixels / 2) == 0 ? 2 : 1;
 }
 
 KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
@@ -92,13 +100,20 @@ int blocks_of_task(const TappedConv2d& problem, int block, int rows, int samples
 
 Knobs defaults(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   const TappedConv2d problem = *as_tapped(kernel);
-  const int lanes = lanes_of(problem, target), rows = static_cast<int>(largest_divisor(problem.y.out, kRows));
-  const Tile tile = best_tile({.channels = problem.made,
-                               .lanes = lanes,
-                               .blocks = blocks_of(problem),
-                               .pixels = problem.x.outputs_per_phase(),
-                               .max_pixels = max_pixels(problem, target)},
-                              target);
+  const int lanes = lanes_of(problem, target);
+  int rows = static_cast<int>(largest_divisor(problem.y.out, kRows));
+  TiledExtent extent{.channels = problem.made,
+                     .lanes = lanes,
+                     .blocks = blocks_of(problem),
+                     .pixels = problem.x.outputs_per_phase(),
+                     .max_pixels = max_pixels(problem, target)};
+  Tile tile = best_tile(extent, target);
+  if (problem.x.out % tile.pixels != 0 && problem.y.out % 2 == 0) {
+    extent.pixels *= 2;
+    const Tile joined = best_tile(extent, target);
+    const int pairs = static_cast<int>(largest_divisor(problem.y.out / 2, kRows / 2));
+    if (tile_rows(problem, joined.pixels, 2 * pairs) == 2) tile = joined, rows = 2 * pairs;
+  }
   return {{"blocks", blocks_of_task(problem, lanes * tile.vectors, rows, typical_samples(batch))},
           {"pixels", tile.pixels},
           {"rows", rows},
@@ -178,19 +193,23 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   const std::vector<Var> at = out.args();
   const int blocks =
       static_cast<int>(largest_divisor(count_blocks(problem, block), static_cast<int>(knobs.at("blocks"))));
-  Var co("co"), cb("cb"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), task("task");
+  const int of_rows = tile_rows(problem, pixels, rows), of_row = pixels / of_rows;
+  Var co("co"), cb("cb"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), yt("yt"),
+      task("task");
   out.bound(at[0], 0, problem.made * problem.groups).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
   // Where the last block has fewer vectors, whole vectors are left out: masked stores would cost more.
   out.split(at[0], v, ci, lanes, tail_of(problem.made, lanes))
       .split(v, co, v, block / lanes, tail_of(ceil_div(problem.made, lanes), block / lanes))
       .split(co, co, cb, blocks)
       .split(at[1], xo, phase, phases, tail_of(problem.x.out, phases))
-      .split(xo, xo, xi, pixels, tail_of(width, pixels))
+      .split(xo, xo, xi, of_row, tail_of(width, of_row))
       .split(at[2], yo, yi, rows, tail_of(problem.y.out, rows))
-      .reorder(ci, v, xi, phase, xo, cb, yi, yo, co, at[3])
+      .split(yi, yi, yt, of_rows, Halide::TailStrategy::RoundUp)
+      .reorder(ci, v, xi, yt, phase, xo, cb, yi, yo, co, at[3])
       .vectorize(ci)
       .unroll(v)
       .unroll(xi)
+      .unroll(yt)
       .unroll(phase)
       .fuse(yo, co, task)
       .fuse(task, at[3], task)
@@ -198,27 +217,30 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   // Of two tiles each has a border, which the loop over them would not be split for.
   if (problem.x.may_miss() && phases == 1 && ceil_div(width, pixels) == 2) out.unroll(xo);
   for (Func& acc : sums) {
-    const Var l = acc.args()[0], b = acc.args()[1], ax = acc.args()[2];
+    const Var l = acc.args()[0], b = acc.args()[1], ax = acc.args()[2], ay = acc.args()[3];
     acc.bound_extent(l, block)
         .bound_extent(b, 1)  // it would not see that where the last block is cut off
-        .bound_extent(ax, pixels)
+        .bound_extent(ax, of_row)
+        .bound_extent(ay, of_rows)
         .compute_at(out, xo)
         .store_in(phases == 1 ? Halide::MemoryType::Register : Halide::MemoryType::Stack)
         .vectorize(l, lanes)
         .unroll(l)
         .unroll(ax)
+        .unroll(ay)
         .update()
-        .reorder(l, ax, r.x, r.y, r.z)
+        .reorder(l, ax, ay, r.x, r.y, r.z)
         .vectorize(l, lanes)
         .unroll(l)
         .unroll(ax)
+        .unroll(ay)
         .unroll(r.x, static_cast<int>(knobs.at("unroll")))
         .unroll(r.y);
   }
   BuiltKernel built = finish(body, outputs);
   // Larger kernels meet a line of the source again and again.
-  const int64_t source = is_pointwise(problem) ? int64_t{pixels} * problem.x.step * problem.summed * problem.groups : 0;
-  built.streams = next_tiles(body, out, int64_t{pixels} * phases * problem.made * problem.groups, source);
+  const int64_t source = is_pointwise(problem) ? int64_t{of_row} * problem.x.step * problem.summed * problem.groups : 0;
+  built.streams = next_tiles(body, out, int64_t{of_row} * phases * problem.made * problem.groups, source);
   return built;
 }
 

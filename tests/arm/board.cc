@@ -40,6 +40,18 @@ std::string emit_program(const TargetSpec& target) {
   return target.runner + " " + path;
 }
 
+void run_program(const CompiledLibrary& library, const std::string& arguments, const std::vector<NamedTensor>& input,
+                 const std::string& out) {
+  static const std::string program = emit_program(find_target(kBoard).value());
+  const TemporaryDirectory files = TemporaryDirectory::make().value();
+  const std::string in = files.path() + "/in";
+  const size_t mode_end = std::min(arguments.find(' '), arguments.size());
+  require_ok(write_file_atomic(in, serialize_tensors(input)));
+  const Outcome outcome = run_command(program + " " + library.library_path + " " + arguments.substr(0, mode_end) + " " +
+                                      in + " " + out + arguments.substr(mode_end));
+  REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
+}
+
 template <typename T>
 void append(const std::string& bytes, Tensor& tensor) {
   const T* values = reinterpret_cast<const T*>(bytes.data());
@@ -68,19 +80,18 @@ NamedTensor to_named(std::string name, DType dtype, const Tensor& tensor) {
 
 Environment run_on_board(const CompiledLibrary& library, const std::string& arguments,
                          const std::vector<NamedTensor>& input) {
-  static const std::string program = emit_program(find_target(kBoard).value());
   const TemporaryDirectory files = TemporaryDirectory::make().value();
-  const std::string in = files.path() + "/in", out = files.path() + "/out";
-  const size_t mode_end = std::min(arguments.find(' '), arguments.size());
-  require_ok(write_file_atomic(in, serialize_tensors(input)));
-  const Outcome outcome = run_command(program + " " + library.library_path + " " + arguments.substr(0, mode_end) + " " +
-                                      in + " " + out + arguments.substr(mode_end));
-  REQUIRE_MESSAGE(outcome.code == 0, outcome.text);
+  const std::string out = files.path() + "/out";
+  run_program(library, arguments, input, out);
   const Result<std::vector<NamedTensor>> output = parse_tensors(read_file(out).value());
   require_ok(output.status());
   Environment tensors;
   for (const NamedTensor& named : *output) tensors[named.name] = to_tensor(named);
   return tensors;
+}
+
+void save_on_board(const CompiledLibrary& library, const std::vector<NamedTensor>& input, const std::string& path) {
+  run_program(library, "save", input, path);
 }
 
 }  // namespace convoke

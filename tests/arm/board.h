@@ -22,4 +22,7 @@ NamedTensor to_named(std::string name, DType dtype, const Tensor& tensor);
 Environment run_on_board(const CompiledLibrary& library, const std::string& arguments,
                          const std::vector<NamedTensor>& input);
 
+// The .weights file that the library writes there of these tensors.
+void save_on_board(const CompiledLibrary& library, const std::vector<NamedTensor>& input, const std::string& path);
+
 }  // namespace convoke

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "runtime/base/file.h"
 #include "tests/arm/board.h"
 #include "tests/golden/formula.h"
 #include "tests/golden/golden.h"
@@ -118,6 +119,18 @@ TEST_CASE("LeNet on arm-64: logits, loss, gradients, 20 steps of SGD and of Adam
 TEST_CASE("resnet18_small on arm-64: logits in both modes, loss, gradients, running statistics, an SGD step") {
   const BoardModel board = compile("resnet18_small", 3, kSgd, 1e-3);
   check_sgd(board, check_first_step(board));
+}
+
+TEST_CASE("weights saved on arm-64 and opened again infer the same bits") {
+  const BoardModel board = compile("resnet18_small", 3, kSgd, 1e-3);
+  const std::vector<NamedTensor> input = input_file(board, 1);
+  const std::string output = board.planned.description.outputs[0].name;
+  const TemporaryDirectory files = TemporaryDirectory::make().value();
+  const std::string path = files.path() + "/kept.weights";
+  save_on_board(board.library, input, path);
+  const std::vector<NamedTensor> images(input.end() - 2, input.end());  // and labels: no weights
+  const Environment opened = run_on_board(board.library, "infer --weights " + path, images);
+  CHECK((opened.at(output).data == run_on_board(board.library, "infer", input).at(output).data));
 }
 
 }  // namespace

@@ -10,7 +10,9 @@ constexpr const char* kUsage =
     "  infer    inputs and weights by name -> outputs\n"
     "  forward  outputs in training mode; with every <output>.grad given also the backward pass\n"
     "  train    inputs and 'labels', --steps steps of --n samples -> loss, accuracy, parameters, states, gradients\n"
+    "  save     weights -> OUTPUT is a .weights file, as the library prepares them here\n"
     "options: --n N  --threads T  --seed S (initialise first)  --steps N  --lr X  --clip X  --time REPEATS  --profile\n"
+    "         --weights FILE.weights (instead of weights by name)\n"
     "         --model NAME (when the file is not called NAME.so)";
 
 long integer(const char* option, const char* text, long least, long most) {
@@ -54,6 +56,8 @@ bool set_option(Options& options, const char* option, const char* value) {
     options.clip = number(option, value);
   } else if (is("--model")) {
     options.model = value;
+  } else if (is("--weights")) {
+    options.weights = value;
   } else {
     fail("unknown option %s\n%s", option, kUsage);
   }
@@ -114,6 +118,10 @@ const convoke_library* open_library(const Options& options) {
 void load_weights(Program& program) {
   const convoke_model& model = *program.model;
   convoke_error error = {};
+  if (program.options.weights) {
+    check(program.library->weights_open(program.options.weights, &program.weights, &error), error);
+    return;
+  }
   check(program.library->weights_create(&program.weights, &error), error);
   if (program.options.initialize) program.library->weights_initialize(program.weights, program.options.seed);
   for (int32_t i = 0; i < model.parameter_count + model.state_count; ++i) {
@@ -170,21 +178,23 @@ int run(int argc, char** argv) {
   Program program = {};
   program.options = parse(argc, argv);
   const auto is = [&](const char* mode) { return strcmp(program.options.mode, mode) == 0; };
-  const bool infers = is("infer");
-  if (!infers && !is("forward") && !is("train")) fail("unknown mode '%s'\n%s", program.options.mode, kUsage);
+  const bool infers = is("infer"), saves = is("save");
+  if (!infers && !saves && !is("forward") && !is("train")) fail("unknown mode '%s'\n%s", program.options.mode, kUsage);
   program.library = open_library(program.options);
   program.model = program.library->model;
   program.input = read_tensors(program.options.input);
   load_weights(program);
-  count_samples(program);
+  if (!saves) count_samples(program);
   convoke_context_options options = {};
-  options.training = !infers;
+  options.training = !infers && !saves;
   options.threads = program.options.threads;
   convoke_error error = {};
   check(program.library->context_create(program.weights, &options, &program.context, &error), error);
   program.library->profile(program.context, program.options.profile);
   if (infers) {
     run_infer(program);
+  } else if (saves) {
+    check(program.library->weights_save(program.context, program.options.output, &error), error);
   } else if (is("forward")) {
     run_forward(program);
   } else {

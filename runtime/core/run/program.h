@@ -8,8 +8,9 @@ namespace convoke::run {
 
 struct Options {
   const char *library = nullptr, *mode = nullptr, *input = nullptr, *output = nullptr;
-  const char* model = nullptr;  // default: from the library's file name
-  int32_t n = 0;                // samples of a call; 0: as many as fit
+  const char* weights = nullptr;  // a .weights file; default: tensors of the input
+  const char* model = nullptr;    // default: from the library's file name
+  int32_t n = 0;                  // samples of a call; 0: as many as fit
   int32_t threads = 1;
   int32_t steps = 1;
   int32_t repeats = 0;  // --time
