@@ -119,6 +119,7 @@ void load_weights(Program& program) {
   const convoke_model& model = *program.model;
   convoke_error error = {};
   if (program.options.weights) {
+    if (program.options.initialize) fail("--weights and --seed exclude each other");
     check(program.library->weights_open(program.options.weights, &program.weights, &error), error);
     return;
   }
