@@ -150,7 +150,7 @@ def headline(results):
         f"- Measured {min(one['when'] for one in measured)} to {max(one['when'] for one in measured)}; "
         f"rounds and seconds a round: {', '.join(sorted(efforts))}.",
         "- Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
-        "- Command: `bench/peers/run` (`--quick` for fewer rounds), which writes this file.",
+        "- Command: `bench/peers/run` (`--quick` for fewer rounds, `--page` for another file), which writes this file.",
     ]
     if noisy:
         lines.append(f"- **{noisy} of {len(measured)} cells (marked ¹) were measured while other processes used the "
