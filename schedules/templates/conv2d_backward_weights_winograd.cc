@@ -172,7 +172,8 @@ WinogradForm form_of(const Kernel& kernel, const Knobs& knobs, const TargetSpec&
                     .block = lanes * knob("vectors"),
                     .blocks = knob("blocks"),
                     .channels = knob("channels"),
-                    .slices = knob("slices")};
+                    .slices = knob("slices"),
+                    .unrolls_tiles = unrolls_tiles(target)};
   if (packed > 0 && packed % lanes == 0) {
     form.blocks = std::max(1, form.blocks * form.block / packed);
     form.block = packed;

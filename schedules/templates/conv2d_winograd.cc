@@ -73,10 +73,11 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
   return layouts;
 }
 
-// i and j are rows and columns of points, at last of pixels. Products are over blocks of tiles: t counts the tiles of
-// block (bx, by, bn).
+// i and j are rows and columns of points, at last of a tile's pixels. Products are over blocks of tiles: t counts the
+// tiles of block (bx, by, bn).
 struct Stages {
-  Var c{"c"}, i{"i"}, j{"j"}, t{"t"}, bx{"bx"}, by{"by"}, bn{"bn"}, tx{"tx"}, ty{"ty"}, n{"n"};
+  Var c{"c"}, i{"i"}, j{"j"}, t{"t"}, bx{"bx"}, by{"by"}, bn{"bn"}, tx{"tx"}, ty{"ty"}, y{"y"}, n{"n"};
+  Func source{"source"};      // d
   Func columns{"columns"};    // Bᵀ d
   Func input{"input"};        // V = Bᵀ d B
   Func sums{"sums"};          // Σ_c U ⊗ V, in registers
@@ -123,9 +124,10 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     return elements;
   };
   const int n = form.points();
+  s.source(at) = input_pixel(body, problem, form, s, s.j, s.i);
   s.columns(at) =
       mux(s.i, winograd_input(form.filtering,
-                              vector(n, [&](const Expr& e) { return input_pixel(body, problem, form, s, s.j, e); })));
+                              vector(n, [&](const Expr& e) { return s.source(s.c, e, s.j, s.t, s.bx, s.by, s.bn); })));
   s.input(at) =
       mux(s.j, winograd_input(form.filtering,
                               vector(n, [&](const Expr& e) { return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn); })));
@@ -141,16 +143,17 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     return s.products(s.c, e, s.j, block_tile, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
   };
   s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
-  s.pixels(tile_at) = mux(
-      s.j,
-      winograd_output(form.filtering, vector(n, [&](const Expr& e) { return s.rows(s.c, s.i, e, s.tx, s.ty, s.n); })));
+  const int m = form.tile();
+  s.pixels(s.c, s.j, s.y, s.tx, s.n) = mux(
+      s.j, winograd_output(form.filtering,
+                           vector(n, [&](const Expr& e) { return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n); })));
   return s;
 }
 
 Func result_of(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s) {
   Var c("c"), x("x"), y("y"), n("n");
   const int m = form.tile();
-  Expr value = s.pixels(c, y % m, x % m, x / m, y / m, n);
+  Expr value = s.pixels(c, x % m, y, x / m, n);
   if (problem.has_bias) value += anchor_operand(body, 2)(c);
   Func result("result");
   result(c, x, y, n) = value;
@@ -162,9 +165,10 @@ Func result_of(const Body& body, const WinogradProblem& problem, const WinogradF
 constexpr int kLine = 16;
 int padded_channels(int channels) { return channels % (2 * kLine) == 0 ? channels + kLine : channels; }
 
-// One axis of points stays a loop in either stage: unrolled they spill.
-void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
-                    const Var& block) {
+// One axis of points stays a loop in either stage: unrolled they spill. Without masked registers a pixel's condition
+// would also split its multiply-adds into two instructions: the source is copied first.
+void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const TargetSpec& target,
+                    const Func& out, const Var& block) {
   Var lane("lane"), ty("ty"), n("n");
   s.input.compute_at(out, block)
       .bound_extent(s.t, form.block_tiles())
@@ -182,6 +186,14 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
     s.input.parallel(s.t);
   } else {
     s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp).split(ty, n, ty, form.ty, TailStrategy::RoundUp);
+  }
+  if (!unrolls_tiles(target)) {
+    s.source.compute_at(s.input, s.c)
+        .store_in(MemoryType::Stack)
+        .bound_extent(s.c, form.lanes_in)
+        .reorder(s.c, s.i, s.j)
+        .vectorize(s.c)
+        .unroll(s.i);
   }
   s.columns.compute_at(s.input, s.c)
       .store_in(MemoryType::Stack)
@@ -249,7 +261,6 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
       .vectorize(lane)
       .unroll(xi)
-      .unroll(yi)
       .fuse(xb, yb, block)
       .fuse(block, nb, block);
   if (form.shares > 1) {
@@ -259,16 +270,23 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     block = task;
   }
   out.parallel(task);
-  schedule_input(s, problem, form, out, block);
+  schedule_input(s, problem, form, target, out, block);
   schedule_products(s, problem, form, out, task);
-  // It would not see the extents where blocks of both axes are cut off.
-  s.pixels.compute_at(out, c).bound_extent(s.tx, form.unit).bound_extent(s.ty, form.unit);
-  s.rows.compute_at(s.pixels, s.tx);
   for (Func* stage : {&s.rows, &s.pixels}) {
-    stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c).unroll(s.i).unroll(s.j);
+    stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c);
   }
-  s.pixels.bound(s.i, 0, m).bound(s.j, 0, m);
-  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points());
+  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points()).unroll(s.i);
+  // It would not see the extents where blocks of both axes are cut off.
+  s.pixels.bound(s.j, 0, m).bound_extent(s.tx, form.unit).unroll(s.j);
+  if (unrolls_tiles(target)) s.rows.unroll(s.j);
+  if (unrolls_tiles(target) || problem.pool > 1) {
+    out.unroll(yi);
+    s.pixels.compute_at(out, c).bound_extent(s.y, m * form.unit).unroll(s.y);
+    s.rows.compute_at(s.pixels, s.tx);
+  } else {
+    s.pixels.compute_at(out, yi);
+    s.rows.compute_at(out, c);
+  }
   BuiltKernel built = finish(body, outputs);
   built.streams = next_tiles(body, out, int64_t{unit} * problem.made, int64_t{m} * problem.stride * problem.summed);
   // Products of one point and block of channels read a panel of the weight; the next one is on its way meanwhile.

@@ -19,6 +19,7 @@
 
 #include "Halide.h"
 #include "compiler/kernels/layout.h"
+#include "schedules/targets/target.h"
 
 namespace convoke {
 
@@ -34,6 +35,9 @@ Exprs winograd_kernel(const Filtering& filtering, const Exprs& w);            //
 Exprs winograd_output(const Filtering& filtering, const Exprs& products);     // Aᵀ p: n → m
 Exprs winograd_output_gradient(const Filtering& filtering, const Exprs& dy);  // A dy: m → n
 Exprs winograd_kernel_gradient(const Filtering& filtering, const Exprs& p);   // Gᵀ p: n → r
+
+// Whether both axes of a tile are unrolled. With half as many registers most of it is spilled: one axis stays a loop.
+constexpr bool unrolls_tiles(const TargetSpec& target) { return target.vector_registers >= 32; }
 
 // G w Gᵀ of every kernel of a weight (kx, ky, ci, co) of type f32[co,ci,ky,kx]: (i, j, ci, co) with i along x. In
 // float: the weights of F(4×4,3×3) are then off by 3e-8 (relative L2), by 1.5e-8 if only rounded at last; its sums by

@@ -132,14 +132,16 @@ void schedule_panel(Panel panel, const WinogradForm& form, const WinogradGradien
       .split(panel.lane, lo, li, form.lanes, TailStrategy::RoundUp)
       .reorder(li, g.j, g.i, lo, panel.block, g.t, g.chunk)
       .vectorize(li)
-      .unroll(g.i)
       .unroll(g.j);
   panel.columns.compute_at(panel.transformed, lo)
       .store_in(MemoryType::Stack)
       .bound_extent(panel.lane, form.lanes)
       .vectorize(panel.lane, form.lanes)
-      .unroll(g.i)
-      .unroll(g.x);
+      .unroll(g.i);
+  if (form.unrolls_tiles) {
+    panel.transformed.unroll(g.i);
+    panel.columns.unroll(g.x);
+  }
   panel.patch.compute_at(panel.transformed, panel.block)
       .store_in(MemoryType::Heap)
       .vectorize(panel.lane, form.lanes)

@@ -50,6 +50,7 @@ struct WinogradForm {
   int blocks;          // of these, in a task
   int channels;        // of input, in a task
   int slices;          // of the chunks: tasks whose gradients are added up
+  bool unrolls_tiles;  // of both operands, along both axes
 };
 
 struct WinogradWork {
