@@ -1,6 +1,7 @@
 #include "compiler/codegen/prefetch.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -8,10 +9,10 @@ namespace convoke {
 namespace {
 
 using Halide::Expr;
-using Halide::Internal::as_const_int, Halide::Internal::simplify;
+using Halide::Internal::as_const_int, Halide::Internal::simplify, Halide::Internal::substitute;
 using Halide::Internal::For, Halide::Internal::Load, Halide::Internal::Ramp, Halide::Internal::Stmt;
 
-constexpr int kLineBytes = 64;
+constexpr int64_t kLineBytes = 64;
 
 class Loads : public Halide::Internal::IRVisitor {
  public:
@@ -33,12 +34,53 @@ class Prefetches : public Halide::Internal::IRMutator {
   explicit Prefetches(Stream stream) : stream_(std::move(stream)) {}
 
  private:
+  // What an iteration prefetches of the lines that turns share: `lines`, one beside every `every`th that it touches,
+  // from the `first` on behind its own.
+  struct Share {
+    int64_t lines, every;
+    Expr first;
+  };
+
+  // The innermost loop around, without what loops in it touch.
+  struct Iteration {
+    Expr first;  // index, of elements of so many bytes
+    int bytes = 0;
+    std::set<int64_t> lines;  // from `first` on
+    std::optional<Share> share;
+  };
+
   using IRMutator::visit;
   Stmt visit(const For* loop) override {
-    const Touched outer = std::exchange(touched_, {});
-    const Stmt mutated = IRMutator::visit(loop);
-    touched_ = outer;
+    const Iteration outer = std::exchange(iteration_, {});
+    loops_.push_back(loop);
+    Stmt mutated = IRMutator::visit(loop);
+    if (const std::optional<Share> share = share_of_turns()) {
+      iteration_ = {.share = share};
+      mutated = IRMutator::visit(loop);
+    }
+    loops_.pop_back();
+    iteration_ = outer;
     return mutated;
+  }
+
+  // Where iterations go on with the lines behind the last one's, and the loop around goes through all of these in each
+  // of its turns, the turns share what lies ahead.
+  std::optional<Share> share_of_turns() const {
+    if (loops_.size() < 2 || iteration_.lines.empty()) return std::nullopt;
+    const For &loop = *loops_.back(), &around = *loops_[loops_.size() - 2];
+    const auto iterations = as_const_int(loop.extent), turns = as_const_int(around.extent);
+    const auto lines = static_cast<int64_t>(iteration_.lines.size());
+    if (!iterations || !turns || *iteration_.lines.rbegin() != lines - 1) return std::nullopt;
+    if (Halide::Internal::expr_uses_var(iteration_.first, around.name)) return std::nullopt;
+    const Expr i = Halide::Internal::Variable::make(Halide::Int(32), loop.name),
+               turn = Halide::Internal::Variable::make(Halide::Int(32), around.name);
+    const auto step = as_const_int(simplify(substitute(loop.name, i + 1, iteration_.first) - iteration_.first));
+    if (!step || *step * iteration_.bytes != lines * kLineBytes) return std::nullopt;
+    const int64_t shared = (lines + *turns - 1) / *turns, sharing = (lines + shared - 1) / shared;
+    const Expr before = (turn - around.min) % Expr(static_cast<int>(sharing)) * loop.extent + (i - loop.min);
+    return Share{.lines = shared,
+                 .every = lines / shared,
+                 .first = before * static_cast<int>(shared) - (i - loop.min) * static_cast<int>(lines)};
   }
 
   Stmt visit(const Halide::Internal::LetStmt* let) override {
@@ -55,8 +97,8 @@ class Prefetches : public Halide::Internal::IRMutator {
     std::vector<Stmt> statements;
     const auto touch = [&](const Expr& at, int bytes) {
       const Ramp* ramp = at.as<Ramp>();
-      const Expr index = ramp ? ramp->base : at;
-      if (is_new(index, bytes)) statements.push_back(prefetch(index, bytes));
+      const std::optional<Expr> index = next_line(ramp ? ramp->base : at, bytes);
+      if (index) statements.push_back(prefetch(*index, bytes));
     };
     for (const Load* load : loads.found) touch(load->index, load->type.bytes());
     if (store->name == stream_.buffer) touch(store->index, store->value.type().bytes());
@@ -64,11 +106,20 @@ class Prefetches : public Halide::Internal::IRMutator {
     return Halide::Internal::Block::make(statements);
   }
 
-  bool is_new(const Expr& index, int bytes) {
+  // What is to be prefetched for an access, `ahead` of the index; nothing when its line is touched already.
+  std::optional<Expr> next_line(const Expr& index, int bytes) {
     const Expr resolved = resolve(index);
-    if (!touched_.first.defined()) touched_.first = resolved;
-    const auto offset = as_const_int(simplify(resolved - touched_.first));
-    return offset && touched_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second;
+    if (!iteration_.first.defined()) iteration_.first = resolved, iteration_.bytes = bytes;
+    const auto offset = as_const_int(simplify(resolved - iteration_.first));
+    if (!offset) return std::nullopt;
+    const auto ordinal = static_cast<int64_t>(iteration_.lines.size());
+    if (!iteration_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second)
+      return std::nullopt;
+    if (!iteration_.share) return index;
+    const Share& share = *iteration_.share;
+    if (ordinal % share.every != 0 || ordinal / share.every >= share.lines) return std::nullopt;
+    const Expr lines = share.first + static_cast<int>(ordinal / share.every);
+    return index + static_cast<int>(-*offset) + lines * static_cast<int>(kLineBytes / bytes);
   }
 
   // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
@@ -82,14 +133,10 @@ class Prefetches : public Halide::Internal::IRMutator {
         {Halide::reinterpret(Halide::Handle(), address), kRead, kSecondLevel, kData}, Halide::Internal::Call::Extern));
   }
 
-  struct Touched {
-    Expr first;
-    std::set<int64_t> lines;  // from `first` on
-  };
-
   const Stream stream_;
   std::map<std::string, Expr> lets_;
-  Touched touched_;  // by an iteration of the innermost loop around
+  std::vector<const For*> loops_;  // around
+  Iteration iteration_;
 };
 
 }  // namespace
