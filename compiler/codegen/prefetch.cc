@@ -34,11 +34,11 @@ class Prefetches : public Halide::Internal::IRMutator {
   explicit Prefetches(Stream stream) : stream_(std::move(stream)) {}
 
  private:
-  // What an iteration prefetches of the lines that turns share: `lines`, one beside every `every`th that it touches,
-  // from the `first` on behind its own.
+  // What an iteration prefetches where turns share it: `lines`, each beside one that it touches, from `elems` on behind
+  // its own first one.
   struct Share {
-    int64_t lines, every;
-    Expr first;
+    int lines;
+    Expr elems;
   };
 
   // The innermost loop around, without what loops in it touch.
@@ -63,24 +63,26 @@ class Prefetches : public Halide::Internal::IRMutator {
     return mutated;
   }
 
-  // Where iterations go on with the lines behind the last one's, and the loop around goes through all of these in each
-  // of its turns, the turns share what lies ahead.
+  // Where iterations go on behind what the last one read, and the loop around goes through all of it again in each of
+  // its turns, the turns share what lies ahead. By the first turn alone it would be asked for faster than memory gives
+  // it, and its products would wait.
   std::optional<Share> share_of_turns() const {
-    if (loops_.size() < 2 || iteration_.lines.empty()) return std::nullopt;
+    if (loops_.size() < 2 || !iteration_.first.defined()) return std::nullopt;
     const For &loop = *loops_.back(), &around = *loops_[loops_.size() - 2];
-    const auto iterations = as_const_int(loop.extent), turns = as_const_int(around.extent);
-    const auto lines = static_cast<int64_t>(iteration_.lines.size());
-    if (!iterations || !turns || *iteration_.lines.rbegin() != lines - 1) return std::nullopt;
     if (Halide::Internal::expr_uses_var(iteration_.first, around.name)) return std::nullopt;
-    const Expr i = Halide::Internal::Variable::make(Halide::Int(32), loop.name),
-               turn = Halide::Internal::Variable::make(Halide::Int(32), around.name);
+    const auto variable = [](const For& of) { return Halide::Internal::Variable::make(Halide::Int(32), of.name); };
+    const Expr i = variable(loop), turn = variable(around);
     const auto step = as_const_int(simplify(substitute(loop.name, i + 1, iteration_.first) - iteration_.first));
-    if (!step || *step * iteration_.bytes != lines * kLineBytes) return std::nullopt;
-    const int64_t shared = (lines + *turns - 1) / *turns, sharing = (lines + shared - 1) / shared;
-    const Expr before = (turn - around.min) % Expr(static_cast<int>(sharing)) * loop.extent + (i - loop.min);
-    return Share{.lines = shared,
-                 .every = lines / shared,
-                 .first = before * static_cast<int>(shared) - (i - loop.min) * static_cast<int>(lines)};
+    const auto turns =
+        as_const_int(Halide::Internal::find_constant_bound(around.extent, Halide::Internal::Direction::Upper));
+    if (!step || !turns || *step <= 0) return std::nullopt;
+    const auto ceil_div = [](int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); };
+    const int64_t bytes = *step * iteration_.bytes;
+    const int lines = ceil_div(bytes, kLineBytes * *turns), sharing = ceil_div(bytes, kLineBytes * lines);
+    const Expr before = (turn - around.min) % sharing * loop.extent + i - loop.min;
+    return Share{.lines = lines,
+                 .elems = before * lines * static_cast<int>(kLineBytes / iteration_.bytes) -
+                          (i - loop.min) * static_cast<int>(*step)};
   }
 
   Stmt visit(const Halide::Internal::LetStmt* let) override {
@@ -116,10 +118,8 @@ class Prefetches : public Halide::Internal::IRMutator {
     if (!iteration_.lines.insert(Halide::Internal::div_imp<int64_t>(*offset * bytes, kLineBytes)).second)
       return std::nullopt;
     if (!iteration_.share) return index;
-    const Share& share = *iteration_.share;
-    if (ordinal % share.every != 0 || ordinal / share.every >= share.lines) return std::nullopt;
-    const Expr lines = share.first + static_cast<int>(ordinal / share.every);
-    return index + static_cast<int>(-*offset) + lines * static_cast<int>(kLineBytes / bytes);
+    if (ordinal >= iteration_.share->lines) return std::nullopt;
+    return index + (iteration_.share->elems + static_cast<int>(ordinal * kLineBytes / bytes - *offset));
   }
 
   // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.

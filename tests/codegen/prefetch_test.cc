@@ -85,6 +85,38 @@ TEST_CASE("lines are told apart whatever variables their indices have") {
   CHECK(count_of(text.str(), "llvm.prefetch") == kLines / kUnrolled);
 }
 
+// Products of a panel of `w` and each row of `v`, for which the loop over the panel is gone through once more.
+std::string products(int rows) {
+  constexpr int kPanel = 64;
+  ImageParam w(Halide::Float(32), 2, "w"), v(Halide::Float(32), 2, "v");
+  w.dim(0).set_bounds(0, kColumns);
+  w.dim(1).set_stride(kColumns);
+  Var x("x"), y("y");
+  RDom r(0, kPanel, "r");
+  Func sums("sums"), out("out");
+  sums(x, y) = 0.0f;
+  sums(x, y) += w(x, r) * v(r, y);
+  out(x, y) = sums(x, y);
+  out.bound(x, 0, kColumns).bound(y, 0, rows).vectorize(x, kLanes).unroll(x);
+  sums.compute_at(out, y).bound_extent(x, kColumns).vectorize(x, kLanes).unroll(x);
+  sums.update().reorder(x, r, y).vectorize(x, kLanes).unroll(x).unroll(r, kUnrolled);
+  Halide::Pipeline pipeline(out);
+  add_prefetches(pipeline, {{"w", kPanel * kColumns}});
+  std::ostringstream text;
+  text << pipeline.compile_to_module({w, v}, "kernel",
+                                     Halide::Target("x86-64-linux-avx2-no_runtime-no_asserts-no_bounds_query"));
+  return text.str();
+}
+
+TEST_CASE("turns of a loop that read the same share in prefetching what lies ahead") {
+  CHECK(count_of(products(1), "llvm.prefetch") == kLines);
+  CHECK(count_of(products(2), "llvm.prefetch") == kLines / 2);
+  CHECK(count_of(products(3), "llvm.prefetch") == (kLines + 2) / 3);
+  for (int rows : {4, 5, 100}) CHECK(count_of(products(rows), "llvm.prefetch") == 1);
+  CHECK(count_of(products(2), "% 2") == kLines / 2);
+  CHECK(count_of(products(100), "% 4") == 1);  // by then all of it is on its way
+}
+
 TEST_CASE("what is no stream is not prefetched") {
   CHECK(count_of(statement({}), "prefetch") == 0);
   CHECK(count_of(statement({{"other", kAhead}}), "prefetch") == 0);
