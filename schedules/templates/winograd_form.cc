@@ -155,9 +155,9 @@ KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int6
           {"vectors", divisors(problem.made / lanes_of(problem.made, target), 4)}};
 }
 
-// For a few threads. Blocks are only shared out where they are fewer: of many, one after the other, threads would wait for
-// each other twice in each. The first layer of ResNet-18 in 196 blocks of 16 shares took two threads 2.2 times as long
-// as one.
+// For a few threads. Blocks are only shared out where they are fewer: of many, one after the other, threads would wait
+// for each other twice in each. The first layer of ResNet-18 in 196 blocks of 16 shares took two threads 2.2 times as
+// long as one.
 constexpr int kEnoughTasks = 4;
 
 // The cheapest knobs of a tile size whose blocks leave tasks for a few threads; of several images where all tiles of
