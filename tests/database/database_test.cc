@@ -188,6 +188,29 @@ TEST_CASE("defaults are valid for all that lookup finds") {
   }
 }
 
+// One thread finds nothing wrong with it.
+TEST_CASE("the tuner shares blocks of Winograd tiles out only where they are few") {
+  const Attrs attrs = {{"stride", std::vector<int64_t>{1, 1}},
+                       {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                       {"dilation", std::vector<int64_t>{1, 1}},
+                       {"groups", int64_t{1}}};
+  const Kernel kernel = single_op_kernel("conv2d", attrs, {f32({kBatch, 56, 56, 64}), f32({64, 64, 3, 3})});
+  for (const TemplateChoice& choice : template_choices(kernel, kOne, kTarget)) {
+    if (choice.name != "conv2d_winograd") continue;
+    const auto fits = [&](int64_t tiles, int64_t tasks) {
+      Knobs knobs = choice.defaults;
+      knobs["tile"] = 4;
+      knobs["tx"] = knobs["ty"] = tiles;
+      knobs["tasks"] = tasks;
+      return choice.fits(knobs);
+    };
+    CHECK(fits(2, 1));  // 49 blocks
+    CHECK_FALSE(fits(2, 8));
+    CHECK(fits(14, 8));  // one
+    CHECK_FALSE(fits(14, 1));
+  }
+}
+
 TEST_CASE("the databases that are built in can be read") {
   for (const std::string& target : target_names()) {
     const Result<Database> database = shipped_database(target);
