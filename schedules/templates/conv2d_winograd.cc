@@ -285,7 +285,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     s.rows.compute_at(s.pixels, s.tx);
   } else {
     s.pixels.compute_at(out, yi);
-    s.rows.compute_at(out, c);
+    s.rows.compute_at(out, c).bound_extent(s.tx, 1).bound_extent(s.ty, 1);
   }
   BuiltKernel built = finish(body, outputs);
   built.streams = next_tiles(body, out, int64_t{unit} * problem.made, int64_t{m} * problem.stride * problem.summed);
