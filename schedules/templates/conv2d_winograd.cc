@@ -144,9 +144,9 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
   };
   s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
   const int m = form.tile();
-  s.pixels(s.c, s.j, s.y, s.tx, s.n) = mux(
-      s.j, winograd_output(form.filtering,
-                           vector(n, [&](const Expr& e) { return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n); })));
+  s.pixels(s.c, s.j, s.y, s.tx, s.n) =
+      mux(s.j, winograd_output(form.filtering,
+                               vector(n, [&](const Expr& e) { return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n); })));
   return s;
 }
 
@@ -187,20 +187,16 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
   } else {
     s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp).split(ty, n, ty, form.ty, TailStrategy::RoundUp);
   }
-  if (!unrolls_tiles(target)) {
-    s.source.compute_at(s.input, s.c)
+  std::vector<Func*> stages = {&s.columns};
+  if (!unrolls_tiles(target)) stages.push_back(&s.source);
+  for (Func* stage : stages) {
+    stage->compute_at(s.input, s.c)
         .store_in(MemoryType::Stack)
         .bound_extent(s.c, form.lanes_in)
         .reorder(s.c, s.i, s.j)
         .vectorize(s.c)
         .unroll(s.i);
   }
-  s.columns.compute_at(s.input, s.c)
-      .store_in(MemoryType::Stack)
-      .bound_extent(s.c, form.lanes_in)
-      .reorder(s.c, s.i, s.j)
-      .vectorize(s.c)
-      .unroll(s.i);
 }
 
 void schedule_products(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const Func& out,
