@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "compiler/codegen/scratch.h"
-#include "schedules/database/lookup.h"
 #include "tests/lower/buffers.h"
 #include "tests/templates/storage.h"
 
@@ -176,8 +175,8 @@ std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedu
   return "";
 }
 
-std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target) {
-  const Instance instance = lookup(kernel, batch, target).value();
+std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target, const LookupOptions& options) {
+  const Instance instance = lookup(kernel, batch, target, options).value();
   kernel.input_layouts = instance.layouts.inputs;
   kernel.output_layouts = instance.layouts.outputs;
   const Result<Halide::Module> module =

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "schedules/database/lookup.h"
 #include "schedules/templates/template.h"
 #include "tests/ops/cases.h"
 
@@ -22,7 +23,7 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);
 
 // What lookup gives the kernel in a class of batches is lowered with constant scratch.
-std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target);
+std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target, const LookupOptions& options);
 
 // Compiles what all JIT-compiled kernels share, for children to inherit.
 void warm_jit(const TargetSpec& target);

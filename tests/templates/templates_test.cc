@@ -81,24 +81,27 @@ TEST_CASE("the first case of each op that a template applies to compiles for eve
   run_all(jobs);
 }
 
-// Schedules depend on the class of batches: those of ResNet's 3x3 layers, of AlexNet's 5x5 layer, whose map no block
-// divides, and of a 1x1 layer whose tasks have some of its blocks of channels, the last of which is cut off.
+// Schedules depend on the class of batches: those of VGG's first 3x3 layers, whose blocks both axes cut off, of
+// ResNet's, of AlexNet's 5x5 layer, whose map no block divides, and of a 1x1 layer whose tasks have some of its blocks
+// of channels, the last of which is cut off.
 TEST_CASE("what lookup chooses in each class of batches is lowered with constant scratch") {
   struct Layer {
     int64_t size, in, out, kernel;
   };
   std::vector<Job> jobs;
-  const auto add = [&](const Kernel& kernel) {
+  const auto add = [&](const Kernel& kernel, const LookupOptions& options = {}) {
     for (const std::string& name : target_names()) {
       const TargetSpec target = find_target(name).value();
       for (const BatchClass batch : {BatchClass::kOne, BatchClass::kTwo, BatchClass::kFew, BatchClass::kMany}) {
-        jobs.push_back({fmt::format("{} for {}, class {}", kernel_key(kernel), name, static_cast<int>(batch)),
-                        [=] { return check_lookup(kernel, batch, target); }});
+        jobs.push_back({fmt::format("{} for {}, class {}{}", kernel_key(kernel), name, static_cast<int>(batch),
+                                    options.training ? ", training" : ""),
+                        [=] { return check_lookup(kernel, batch, target, options); }});
       }
     }
   };
-  for (const auto [size, in, out, kernel] : {Layer{56, 64, 64, 3}, Layer{28, 128, 128, 3}, Layer{14, 256, 256, 3},
-                                             Layer{7, 512, 512, 3}, Layer{27, 64, 192, 5}, Layer{7, 512, 2048, 1}}) {
+  for (const auto [size, in, out, kernel] :
+       {Layer{224, 64, 64, 3}, Layer{56, 64, 64, 3}, Layer{28, 128, 128, 3}, Layer{14, 256, 256, 3},
+        Layer{7, 512, 512, 3}, Layer{27, 64, 192, 5}, Layer{7, 512, 2048, 1}}) {
     const Type image = f32({kBatch, size, size, in}), gradient = f32({kBatch, size, size, out}),
                weight = f32({out, in, kernel, kernel});
     const int64_t padding = kernel / 2;
@@ -109,7 +112,9 @@ TEST_CASE("what lookup chooses in each class of batches is lowered with constant
     Attrs data = attrs, weights = attrs;
     data["input_size"] = std::vector{size, size};
     weights["kernel_size"] = std::vector{kernel, kernel};
-    add(single_op_kernel("conv2d", attrs, {image, weight}));
+    const Kernel forward = single_op_kernel("conv2d", attrs, {image, weight});
+    add(forward);
+    add(forward, {.training = true});
     add(single_op_kernel("conv2d_backward_data", data, {gradient, weight}));
     add(single_op_kernel("conv2d_backward_weights", weights, {gradient, image}));
   }
