@@ -81,9 +81,9 @@ TEST_CASE("the first case of each op that a template applies to compiles for eve
   run_all(jobs);
 }
 
-// Schedules depend on the class of batches: those of VGG's first 3x3 layers, whose blocks both axes cut off, of
-// ResNet's, of AlexNet's 5x5 layer, whose map no block divides, and of a 1x1 layer whose tasks have some of its blocks
-// of channels, the last of which is cut off.
+// Schedules depend on the class of batches, forward ones on training too: those of VGG's second layer, whose training
+// has blocks that both axes cut off, of ResNet's 3x3 layers, of AlexNet's 5x5 layer, whose map no block divides, and of
+// a 1x1 layer whose tasks have some of its blocks of channels, the last of which is cut off.
 TEST_CASE("what lookup chooses in each class of batches is lowered with constant scratch") {
   struct Layer {
     int64_t size, in, out, kernel;
