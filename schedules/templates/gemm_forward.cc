@@ -5,11 +5,13 @@
 // its last sample again rather than guard those it lacks. A sum whose weights would not stay in the L2 cache from tile
 // to tile is cut into pieces that add up in scratch.
 //
-// Few samples: each by itself, the weights streamed once, in several sums of every `chains`-th feature, as many as hide
-// the latency of an addition. Which of the two runs depends on the batch of the call.
+// Few samples: each by itself, the weights streamed once, of a group of blocks side by side: of one stream alone the
+// processor's prefetchers do not ask for enough to keep memory busy (Zen 3: 20 GB/s, of four 28). Where there are too
+// few blocks to hide the latency of an addition, each has several sums of every `chains`-th feature. Which of the two
+// runs depends on the batch of the call.
 //
-// A task is a block of outputs of some samples. No sum is divided among tasks: where there is much to stream there are
-// many blocks.
+// A task is a block, or a group of them, of outputs of some samples. No sum is divided among tasks: where there is much
+// to stream there are many blocks.
 #include "schedules/templates/gemm.h"
 
 namespace convoke::gemm {
@@ -46,8 +48,18 @@ struct Form {
   int few;        // samples, at most, that are computed one by one
   int unroll;
   int pieces;  // of the features
+  int group;   // of blocks, of one sample
   int chains;  // of one sample, which divide the channels
 };
+
+int group_of(const Layer& layer, const TargetSpec& target) {
+  constexpr int kMaxStreams = 5;
+  const int most = std::clamp((target.vector_registers - 1) / layer.vectors(), 1, kMaxStreams);
+  int best = 1;
+  const auto price = [&](int group) { return ceil_div(layer.blocks(), group) * (group + 0.25); };
+  for (int group = 2; group <= most; ++group) best = price(group) < price(best) ? group : best;
+  return best;
+}
 
 // A vector as pieces whose weights stay in the cache, unless only short ones divide it, which would cost more than the
 // cache gives.
@@ -58,17 +70,18 @@ void cut(Layer& layer, int64_t longest) {
   layer.c = static_cast<int>(piece);
 }
 
-Form form_of(const Layer& layer, const Knobs& knobs, int64_t longest) {
-  const int rows = static_cast<int>(knobs.at("rows"));
+Form form_of(const Layer& layer, const Knobs& knobs, int64_t longest, const TargetSpec& target) {
+  const int rows = static_cast<int>(knobs.at("rows")), group = group_of(layer, target);
   return {.rows = rows,
           .task_rows = rows * static_cast<int>(knobs.at("tiles")),
           .few = std::max(rows / 2, 1),
           .unroll = static_cast<int>(knobs.at("unroll")),
           .pieces = layer.in() > longest ? layer.h : 1,
-          .chains = static_cast<int>(largest_divisor(layer.c, ceil_div(kHidingAccumulators, layer.vectors())))};
+          .group = group,
+          .chains = static_cast<int>(largest_divisor(layer.c, ceil_div(kHidingAccumulators, group * layer.vectors())))};
 }
 
-// Many samples: sums(l,b,q,n) of piece q of the features. One: sums(l,chain,b,n) of every chains-th channel.
+// Many samples: sums(l,b,q,n) of piece q of the features. One: sums(l,b,chain,n) of every chains-th channel.
 struct Sums {
   Func func;
   RDom r;
@@ -91,17 +104,20 @@ Sums sum_chains(const Body& body, const Layer& layer, const Form& form) {
   Var l("l"), chain("chain"), b("b"), n("n");
   const FeatureIndex at = {r.x * form.chains + chain, r.y, r.z};
   Func sums("chains");
-  sums(l, chain, b, n) = 0.0f;
-  sums(l, chain, b, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, b);
+  // The last group computes its last block again rather than guard those it lacks.
+  const Expr block = layer.blocks() % form.group == 0 ? Expr(b) : min(b, layer.blocks() - 1);
+  sums(l, b, chain, n) = 0.0f;
+  sums(l, b, chain, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, block);
   return {sums, r};
 }
 
-// All but the sum's own loops unrolled, in registers: `lanes` wide times the `other` dimension.
-void schedule_tile(Sums& sums, int lanes, const Var& other, int unroll) {
+// All but the sum's own loops unrolled, in registers: `lanes` wide times the dimensions `x` and `y`.
+void schedule_tile(Sums& sums, int lanes, const Var& x, const Var& y, int unroll) {
   const Var l = sums.func.args()[0];
   const RDom& r = sums.r;
-  sums.func.store_in(MemoryType::Register).vectorize(l, lanes).unroll(l).unroll(other);
-  sums.func.update().reorder(l, other, r.x, r.y, r.z).vectorize(l, lanes).unroll(l).unroll(other).unroll(r.x, unroll);
+  sums.func.store_in(MemoryType::Register).vectorize(l, lanes).unroll(l).unroll(x).unroll(y);
+  Halide::Stage update = sums.func.update();
+  update.reorder(l, x, y, r.x, r.y, r.z).vectorize(l, lanes).unroll(l).unroll(x).unroll(y).unroll(r.x, unroll);
 }
 
 BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& target) {
@@ -109,7 +125,7 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
   const int64_t longest = std::max(target.l2_bytes / 2 / (kFloat * given.block), 1);
   Layer layer = given;
   cut(layer, longest);
-  const Form form = form_of(layer, knobs, longest);
+  const Form form = form_of(layer, knobs, longest, target);
   Body body = make_body(layer.kernel);
   const int block = layer.block, pieces = form.pieces;
   Sums sums = sum_pieces(body, layer, form), chains = sum_chains(body, layer, form);
@@ -119,8 +135,8 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
   total(l, b, n) = 0.0f;
   total(l, b, n) += sums.func(l, b, piece, n);
   const Expr many = pieces == 1 ? sums.func(o % block, o / block, 0, n) : total(o % block, o / block, n);
-  Expr one = chains.func(o % block, 0, o / block, n);
-  for (int i = 1; i < form.chains; ++i) one += chains.func(o % block, i, o / block, n);
+  Expr one = chains.func(o % block, o / block, 0, n);
+  for (int i = 1; i < form.chains; ++i) one += chains.func(o % block, o / block, i, n);
   const Expr is_few = body.batch <= form.few;
   Expr value = select(is_few, one, many);
   if (anchor_view(layer.kernel).inputs.size() == 3) value += anchor_operand(body, 2)(o);
@@ -130,16 +146,17 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
 
   Func& out = outputs[0];
   const Var oo = out.args()[0], on = out.args()[1];
-  Var co("co"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
+  Var co("co"), cj("cj"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
   out.bound(oo, 0, layer.out).split(oo, co, ci, block, tail_of(layer.out, block));
   out.vectorize(ci, layer.lanes).unroll(ci);
   // Both forms have the loops `row` and `task`, where what the other one needs is computed under a condition that never
   // holds.
   out.specialize(is_few)
       .split(on, row, ni, 1)
-      .reorder(ci, ni, row, co)
+      .split(co, task, cj, form.group, tail_of(layer.blocks(), form.group))
+      .reorder(ci, cj, ni, row, task)
+      .unroll(cj)
       .never_partition(row)
-      .rename(co, task)
       .parallel(task);
   // The batch is cut into tiles, these into tasks: the condition of a task's last tiles then covers their sums too.
   out.split(on, row, ni, form.rows, TailStrategy::GuardWithIf)
@@ -149,10 +166,11 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
       .fuse(co, no, task)
       .parallel(task);
   const std::vector<Var> at = chains.func.args(), tile = sums.func.args();
-  chains.func.compute_at(out, row).bound_extent(at[0], block).bound_extent(at[1], form.chains).bound_extent(at[2], 1);
-  schedule_tile(chains, layer.lanes, at[1], 1);
+  chains.func.compute_at(out, row).bound_extent(at[0], block).bound_extent(at[1], form.group);
+  chains.func.bound_extent(at[2], form.chains);
+  schedule_tile(chains, layer.lanes, at[1], at[2], 1);
   sums.func.bound_extent(tile[0], block).bound_extent(tile[1], 1).bound_extent(tile[3], form.rows);
-  schedule_tile(sums, layer.lanes, tile[3], form.unroll);
+  schedule_tile(sums, layer.lanes, tile[1], tile[3], form.unroll);
   if (pieces == 1) {
     sums.func.compute_at(out, row);
     return finish(body, outputs);
