@@ -274,14 +274,17 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points()).unroll(s.i);
   // It would not see the extents where blocks of both axes are cut off.
   s.pixels.bound(s.j, 0, m).bound_extent(s.tx, form.unit).unroll(s.j);
-  if (unrolls_tiles(target)) s.rows.unroll(s.j);
-  if (unrolls_tiles(target) || problem.pool > 1) {
-    out.unroll(yi);
+  if (unrolls_tiles(target)) {
+    s.rows.unroll(s.j).compute_at(s.pixels, s.tx);
     s.pixels.compute_at(out, c).bound_extent(s.y, m * form.unit).unroll(s.y);
+    out.unroll(yi);
+  } else if (problem.pool > 1) {
+    Var ty("ty");
     s.rows.compute_at(s.pixels, s.tx);
+    s.pixels.compute_at(out, c).bound_extent(s.y, m * form.unit).split(s.y, ty, s.y, m).reorder(s.y, s.tx, ty);
   } else {
-    s.pixels.compute_at(out, yi);
     s.rows.compute_at(out, c).bound_extent(s.tx, 1).bound_extent(s.ty, 1);
+    s.pixels.compute_at(out, yi);
   }
   BuiltKernel built = finish(body, outputs);
   built.streams = next_tiles(body, out, int64_t{unit} * problem.made, int64_t{m} * problem.stride * problem.summed);

@@ -87,6 +87,9 @@ struct Sums {
   RDom r;
 };
 
+// The last group of one sample's blocks computes the last one again rather than guard those it lacks.
+Expr block_at(const Layer& layer, const Expr& b) { return min(b, layer.blocks() - 1); }
+
 Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
   const int height = layer.h / form.pieces;
   RDom r(0, layer.c, 0, layer.w, 0, height, "r");
@@ -95,7 +98,7 @@ Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
   const Expr sample = min(likely(n), body.batch - 1);
   Func sums("sums");
   sums(l, b, q, n) = 0.0f;
-  sums(l, b, q, n) += layer.input(anchor_operand(body, 0), at, sample) * layer.weight(body, l, at, b);
+  sums(l, b, q, n) += layer.input(anchor_operand(body, 0), at, sample) * layer.weight(body, l, at, block_at(layer, b));
   return {sums, r};
 }
 
@@ -104,10 +107,8 @@ Sums sum_chains(const Body& body, const Layer& layer, const Form& form) {
   Var l("l"), chain("chain"), b("b"), n("n");
   const FeatureIndex at = {r.x * form.chains + chain, r.y, r.z};
   Func sums("chains");
-  // The last group computes its last block again rather than guard those it lacks.
-  const Expr block = layer.blocks() % form.group == 0 ? Expr(b) : min(b, layer.blocks() - 1);
   sums(l, b, chain, n) = 0.0f;
-  sums(l, b, chain, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, block);
+  sums(l, b, chain, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, block_at(layer, b));
   return {sums, r};
 }
 
@@ -169,7 +170,7 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
   chains.func.compute_at(out, row).bound_extent(at[0], block).bound_extent(at[1], form.group);
   chains.func.bound_extent(at[2], form.chains);
   schedule_tile(chains, layer.lanes, at[1], at[2], 1);
-  sums.func.bound_extent(tile[0], block).bound_extent(tile[1], 1).bound_extent(tile[3], form.rows);
+  sums.func.bound_extent(tile[0], block).bound_extent(tile[3], form.rows);
   schedule_tile(sums, layer.lanes, tile[1], tile[3], form.unroll);
   if (pieces == 1) {
     sums.func.compute_at(out, row);
