@@ -9,10 +9,12 @@ namespace convoke {
 namespace {
 
 using Halide::Expr;
-using Halide::Internal::as_const_int, Halide::Internal::simplify, Halide::Internal::substitute;
+using Halide::Internal::as_const_int, Halide::Internal::is_const_zero, Halide::Internal::simplify,
+    Halide::Internal::substitute;
 using Halide::Internal::For, Halide::Internal::Load, Halide::Internal::Ramp, Halide::Internal::Stmt;
 
 constexpr int64_t kLineBytes = 64;
+constexpr int64_t kFewTurns = 3;  // that share where their number is not known
 
 class Loads : public Halide::Internal::IRVisitor {
  public:
@@ -63,26 +65,34 @@ class Prefetches : public Halide::Internal::IRMutator {
     return mutated;
   }
 
-  // Where iterations go on behind what the last one read, and the loop around goes through all of it again in each of
-  // its turns, the turns share what lies ahead. By the first turn alone it would be asked for faster than memory gives
-  // it, and its products would wait.
+  // Where iterations, of one loop or several, go on behind what the last one read, and the loop around goes through all
+  // of it again in each of its turns, the turns share what lies ahead. By the first turn alone it would be asked for
+  // faster than memory gives it, and its products would wait.
   std::optional<Share> share_of_turns() const {
-    if (loops_.size() < 2 || !iteration_.first.defined()) return std::nullopt;
-    const For &loop = *loops_.back(), &around = *loops_[loops_.size() - 2];
-    if (Halide::Internal::expr_uses_var(iteration_.first, around.name)) return std::nullopt;
+    if (!iteration_.first.defined()) return std::nullopt;
     const auto variable = [](const For& of) { return Halide::Internal::Variable::make(Halide::Int(32), of.name); };
-    const Expr i = variable(loop), turn = variable(around);
-    const auto step = as_const_int(simplify(substitute(loop.name, i + 1, iteration_.first) - iteration_.first));
-    const auto turns =
-        as_const_int(Halide::Internal::find_constant_bound(around.extent, Halide::Internal::Direction::Upper));
-    if (!step || !turns || *step <= 0) return std::nullopt;
+    const auto step_of = [&](const For& of) {
+      return simplify(substitute(of.name, variable(of) + 1, iteration_.first) - iteration_.first);
+    };
+    const auto step = as_const_int(step_of(*loops_.back()));
+    if (!step || *step <= 0) return std::nullopt;
+    Expr iteration = 0, iterations = 1;  // this one, of how many
+    auto loop = loops_.rbegin();
+    for (; loop != loops_.rend() && Halide::Internal::expr_uses_var(iteration_.first, (*loop)->name); ++loop) {
+      if (!is_const_zero(simplify(step_of(**loop) - iterations * static_cast<int>(*step)))) return std::nullopt;
+      iteration += (variable(**loop) - (*loop)->min) * iterations;
+      iterations *= (*loop)->extent;
+    }
+    if (loop == loops_.rend()) return std::nullopt;
+    using Halide::Internal::Direction, Halide::Internal::find_constant_bound;
+    const int64_t turns = as_const_int(find_constant_bound((*loop)->extent, Direction::Upper)).value_or(kFewTurns);
     const auto ceil_div = [](int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); };
     const int64_t bytes = *step * iteration_.bytes;
-    const int lines = ceil_div(bytes, kLineBytes * *turns), sharing = ceil_div(bytes, kLineBytes * lines);
-    const Expr before = (turn - around.min) % sharing * loop.extent + i - loop.min;
+    const int lines = ceil_div(bytes, kLineBytes * turns), sharing = ceil_div(bytes, kLineBytes * lines);
+    const Expr turn = (variable(**loop) - (*loop)->min) % sharing;
     return Share{.lines = lines,
-                 .elems = before * lines * static_cast<int>(kLineBytes / iteration_.bytes) -
-                          (i - loop.min) * static_cast<int>(*step)};
+                 .elems = (turn * iterations + iteration) * lines * static_cast<int>(kLineBytes / iteration_.bytes) -
+                          iteration * static_cast<int>(*step)};
   }
 
   Stmt visit(const Halide::Internal::LetStmt* let) override {
@@ -94,6 +104,7 @@ class Prefetches : public Halide::Internal::IRMutator {
   Expr resolve(const Expr& expr) const { return Halide::Internal::substitute(lets_, expr); }
 
   Stmt visit(const Halide::Internal::Store* store) override {
+    if (!stream_.stage.empty() && store->name != stream_.stage) return store;
     Loads loads(stream_.buffer);
     store->accept(&loads);
     std::vector<Stmt> statements;

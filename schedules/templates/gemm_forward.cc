@@ -3,7 +3,7 @@
 // Many samples: a tile is `vectors` registers of outputs times `rows` samples, its accumulators in registers over the
 // whole sum; each step loads the block's weights and broadcasts one scalar a sample. The last tile of a batch computes
 // its last sample again rather than guard those it lacks. A sum whose weights would not stay in the L2 cache from tile
-// to tile is cut into pieces that add up in scratch.
+// to tile, beside those that come next and are on their way meanwhile, is cut into pieces that add up in scratch.
 //
 // Few samples: each by itself, the weights streamed once, of a group of blocks side by side: of one stream alone the
 // processor's prefetchers do not ask for enough to keep memory busy (Zen 3: 20 GB/s, of four 28). Where there are too
@@ -19,6 +19,7 @@ namespace {
 
 using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var;
 
+constexpr int kFloat = 4;
 constexpr int kTaskRows = 32;
 constexpr int kMaxRows = 8;  // of a tile: rows may lie at the distance of a way of the L1 cache
 
@@ -37,9 +38,17 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
           {"vectors", {1, 2, 3, 4}}};
 }
 
+// The cache does not keep the weights from one task to the next.
+bool streams_weights(int64_t in, int64_t out, const TargetSpec& target) { return kFloat * in * out > target.l2_bytes; }
+
+// Streamed weights are read once for many samples; with the sum unrolled turns share their prefetches finely.
 Knobs defaults(const Linear& linear, BatchClass, const TargetSpec& target) {
   const Tile tile = tile_of(linear, target);
-  return {{"rows", tile.pixels}, {"tiles", ceil_div(kTaskRows, tile.pixels)}, {"unroll", 1}, {"vectors", tile.vectors}};
+  const bool streams = streams_weights(linear.in(), linear.out, target);
+  return {{"rows", tile.pixels},
+          {"tiles", ceil_div(streams ? 2 * kTaskRows : kTaskRows, tile.pixels)},
+          {"unroll", streams ? 4 : 1},
+          {"vectors", tile.vectors}};
 }
 
 struct Form {
@@ -47,14 +56,15 @@ struct Form {
   int task_rows;  // of a task, at most
   int few;        // samples, at most, that are computed one by one
   int unroll;
-  int pieces;  // of the features
-  int group;   // of blocks, of one sample
-  int chains;  // of one sample, which divide the channels
+  int width, height;  // of a piece of the features, which has all channels
+  int group;          // of blocks, of one sample
+  int chains;         // of one sample, which divide the channels
 };
 
 int group_of(const Layer& layer, const TargetSpec& target) {
   constexpr int kMaxStreams = 5;
-  const int most = std::clamp((target.vector_registers - 1) / layer.vectors(), 1, kMaxStreams);
+  // Of one group alone Halide would check that `sums` has all its blocks.
+  const int most = std::min({kMaxStreams, (target.vector_registers - 1) / layer.vectors(), layer.blocks() - 1});
   int best = 1;
   const auto price = [&](int group) { return ceil_div(layer.blocks(), group) * (group + 0.25); };
   for (int group = 2; group <= most; ++group) best = price(group) < price(best) ? group : best;
@@ -72,11 +82,13 @@ void cut(Layer& layer, int64_t longest) {
 
 Form form_of(const Layer& layer, const Knobs& knobs, int64_t longest, const TargetSpec& target) {
   const int rows = static_cast<int>(knobs.at("rows")), group = group_of(layer, target);
+  const bool fits = layer.in() <= longest, row_fits = layer.c * layer.w <= longest;
   return {.rows = rows,
           .task_rows = rows * static_cast<int>(knobs.at("tiles")),
           .few = std::max(rows / 2, 1),
-          .unroll = static_cast<int>(knobs.at("unroll")),
-          .pieces = layer.in() > longest ? layer.h : 1,
+          .unroll = static_cast<int>(largest_divisor(layer.c, knobs.at("unroll"))),
+          .width = fits || row_fits ? layer.w : 1,
+          .height = fits ? layer.h : 1,
           .group = group,
           .chains = static_cast<int>(largest_divisor(layer.c, ceil_div(kHidingAccumulators, group * layer.vectors())))};
 }
@@ -91,10 +103,10 @@ struct Sums {
 Expr block_at(const Layer& layer, const Expr& b) { return min(b, layer.blocks() - 1); }
 
 Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
-  const int height = layer.h / form.pieces;
-  RDom r(0, layer.c, 0, layer.w, 0, height, "r");
+  RDom r(0, layer.c, 0, form.width, 0, form.height, "r");
   Var l("l"), b("b"), q("q"), n("n");
-  const FeatureIndex at = {r.x, r.y, q * height + r.z};
+  const int of_row = layer.w / form.width;
+  const FeatureIndex at = {r.x, q % of_row * form.width + r.y, q / of_row * form.height + r.z};
   const Expr sample = min(likely(n), body.batch - 1);
   Func sums("sums");
   sums(l, b, q, n) = 0.0f;
@@ -122,13 +134,13 @@ void schedule_tile(Sums& sums, int lanes, const Var& x, const Var& y, int unroll
 }
 
 BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& target) {
-  constexpr int kFloat = 4;
-  const int64_t longest = std::max(target.l2_bytes / 2 / (kFloat * given.block), 1);
+  const int64_t longest = std::max(target.l2_bytes / 4 / (kFloat * given.block), 1);
   Layer layer = given;
   cut(layer, longest);
   const Form form = form_of(layer, knobs, longest, target);
   Body body = make_body(layer.kernel);
-  const int block = layer.block, pieces = form.pieces;
+  const int block = layer.block, piece_features = layer.c * form.width * form.height,
+            pieces = layer.in() / piece_features;
   Sums sums = sum_pieces(body, layer, form), chains = sum_chains(body, layer, form);
   Var o("o"), n("n"), l("l"), b("b");
   Func total("total"), result("result");
@@ -170,23 +182,28 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
   chains.func.compute_at(out, row).bound_extent(at[0], block).bound_extent(at[1], form.group);
   chains.func.bound_extent(at[2], form.chains);
   schedule_tile(chains, layer.lanes, at[1], at[2], 1);
-  sums.func.bound_extent(tile[0], block).bound_extent(tile[3], form.rows);
+  sums.func.bound_extent(tile[0], block).bound_extent(tile[1], 1).bound_extent(tile[3], form.rows);
   schedule_tile(sums, layer.lanes, tile[1], tile[3], form.unroll);
   if (pieces == 1) {
     sums.func.compute_at(out, row);
-    return finish(body, outputs);
+  } else {
+    Var to("to"), ti("ti");
+    total.compute_at(out, task).bound_extent(l, block).bound_extent(b, 1);
+    total.align_bounds(n, form.rows).bound_storage(n, form.task_rows).vectorize(l, layer.lanes).unroll(l);
+    total.update()
+        .split(n, to, ti, form.rows, TailStrategy::GuardWithIf)
+        .reorder(l, ti, to, b, piece)
+        .vectorize(l, layer.lanes)
+        .unroll(l)
+        .unroll(ti);
+    sums.func.compute_at(total, to);
   }
-  Var to("to"), ti("ti");
-  total.compute_at(out, task).bound_extent(l, block).bound_extent(b, 1);
-  total.align_bounds(n, form.rows).bound_storage(n, form.task_rows).vectorize(l, layer.lanes).unroll(l);
-  total.update()
-      .split(n, to, ti, form.rows, TailStrategy::GuardWithIf)
-      .reorder(l, ti, to, b, piece)
-      .vectorize(l, layer.lanes)
-      .unroll(l)
-      .unroll(ti);
-  sums.func.compute_at(total, to);
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  if (streams_weights(layer.in(), layer.out, target)) {
+    const auto weight = static_cast<size_t>(anchor_input(layer.kernel, 1));
+    built.streams = {{body.params[weight].name(), int64_t{piece_features} * block, sums.func.name()}};
+  }
+  return built;
 }
 
 }  // namespace

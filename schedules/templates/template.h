@@ -22,6 +22,7 @@ namespace convoke {
 struct Stream {
   std::string buffer;  // of an argument
   int64_t ahead;
+  std::string stage = {};  // the Func whose reads count; otherwise those of all
 };
 
 struct BuiltKernel {
