@@ -301,6 +301,19 @@ std::vector<Func> make_outputs(const Body& body) {
   return funcs;
 }
 
+void inline_calls(const Func& out, const std::vector<Func>& kept) {
+  for (bool is_done = false; !is_done;) {
+    is_done = true;
+    for (auto& [name, called] : Halide::Internal::find_direct_calls(out.function())) {
+      const auto is_it = [&name](const Func& f) { return f.name() == name; };
+      if (std::ranges::any_of(kept, is_it)) continue;
+      called.lock_loop_levels();
+      Halide::Internal::inline_function(out.function(), called);
+      is_done = false;
+    }
+  }
+}
+
 BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
   BuiltKernel built{.pipeline = Halide::Pipeline(outputs), .arguments = {}};
   for (const ImageParam& param : body.params) built.arguments.push_back(param);

@@ -63,8 +63,7 @@ struct Form {
 
 int group_of(const Layer& layer, const TargetSpec& target) {
   constexpr int kMaxStreams = 5;
-  // Of one group alone Halide would check that `sums` has all its blocks.
-  const int most = std::min({kMaxStreams, (target.vector_registers - 1) / layer.vectors(), layer.blocks() - 1});
+  const int most = std::clamp((target.vector_registers - 1) / layer.vectors(), 1, kMaxStreams);
   int best = 1;
   const auto price = [&](int group) { return ceil_div(layer.blocks(), group) * (group + 0.25); };
   for (int group = 2; group <= most; ++group) best = price(group) < price(best) ? group : best;
@@ -99,9 +98,6 @@ struct Sums {
   RDom r;
 };
 
-// The last group of one sample's blocks computes the last one again rather than guard those it lacks.
-Expr block_at(const Layer& layer, const Expr& b) { return min(b, layer.blocks() - 1); }
-
 Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
   RDom r(0, layer.c, 0, form.width, 0, form.height, "r");
   Var l("l"), b("b"), q("q"), n("n");
@@ -110,7 +106,7 @@ Sums sum_pieces(const Body& body, const Layer& layer, const Form& form) {
   const Expr sample = min(likely(n), body.batch - 1);
   Func sums("sums");
   sums(l, b, q, n) = 0.0f;
-  sums(l, b, q, n) += layer.input(anchor_operand(body, 0), at, sample) * layer.weight(body, l, at, block_at(layer, b));
+  sums(l, b, q, n) += layer.input(anchor_operand(body, 0), at, sample) * layer.weight(body, l, at, b);
   return {sums, r};
 }
 
@@ -118,9 +114,11 @@ Sums sum_chains(const Body& body, const Layer& layer, const Form& form) {
   RDom r(0, layer.c / form.chains, 0, layer.w, 0, layer.h, "r");
   Var l("l"), chain("chain"), b("b"), n("n");
   const FeatureIndex at = {r.x * form.chains + chain, r.y, r.z};
+  // The last group computes its last block again rather than guard those it lacks.
+  const Expr block = min(b, layer.blocks() - 1);
   Func sums("chains");
   sums(l, b, chain, n) = 0.0f;
-  sums(l, b, chain, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, block_at(layer, b));
+  sums(l, b, chain, n) += layer.input(anchor_operand(body, 0), at, n) * layer.weight(body, l, at, block);
   return {sums, r};
 }
 
@@ -158,23 +156,29 @@ BuiltKernel build(const Layer& given, const Knobs& knobs, const TargetSpec& targ
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];
+  inline_calls(out, {sums.func, total, chains.func});
   const Var oo = out.args()[0], on = out.args()[1];
   Var co("co"), cj("cj"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
-  out.bound(oo, 0, layer.out).split(oo, co, ci, block, tail_of(layer.out, block));
-  out.vectorize(ci, layer.lanes).unroll(ci);
-  // Both forms have the loops `row` and `task`, where what the other one needs is computed under a condition that never
-  // holds.
+  out.bound(oo, 0, layer.out);
+  // Both forms have the loops `row` and `task`.
+  const int group = form.group * block;
   out.specialize(is_few)
+      .split(oo, task, ci, group, tail_of(layer.out, group))
+      .split(ci, cj, ci, block)
       .split(on, row, ni, 1)
-      .split(co, task, cj, form.group, tail_of(layer.blocks(), form.group))
       .reorder(ci, cj, ni, row, task)
+      .vectorize(ci, layer.lanes)
+      .unroll(ci)
       .unroll(cj)
       .never_partition(row)
       .parallel(task);
   // The batch is cut into tiles, these into tasks: the condition of a task's last tiles then covers their sums too.
-  out.split(on, row, ni, form.rows, TailStrategy::GuardWithIf)
+  out.split(oo, co, ci, block, tail_of(layer.out, block))
+      .split(on, row, ni, form.rows, TailStrategy::GuardWithIf)
       .split(row, no, row, form.task_rows / form.rows, TailStrategy::GuardWithIf)
       .reorder(ci, ni, row, co, no)
+      .vectorize(ci, layer.lanes)
+      .unroll(ci)
       .unroll(ni)
       .fuse(co, no, task)
       .parallel(task);
