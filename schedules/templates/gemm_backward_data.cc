@@ -125,7 +125,6 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];
-  inline_calls(out, {many.sum, one.sum});
   const std::vector<Var> dims = out.args();
   const Var on = dims.back();
   Var co("co"), ct("ct"), ci("ci"), no("no"), ni("ni"), row("row"), task("task");
@@ -136,7 +135,8 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   } else {
     out.reorder(ci, on, co);
   }
-  // Both forms have the loops `row` and `ct`.
+  // Both forms have the loops `row` and `ct`, where what the other one needs is computed under a condition that never
+  // holds.
   out.specialize(is_few)
       .split(ci, ct, ci, features, TailStrategy::GuardWithIf)
       .split(on, row, ni, 1)
