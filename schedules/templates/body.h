@@ -47,8 +47,8 @@ std::vector<Halide::Func> make_outputs(const Body& body);
 // the output's loop it holds every result before the first is stored. Undefined when there is one output only.
 Halide::Func join_outputs(Body& body);
 
-// Puts in place what `out` calls, but for `kept`, as Halide does only after it has simplified specializations: these then
-// drop what their condition rules out, instead of computing it under a condition that never holds.
+// Puts in place what `out` calls, but for `kept`, as Halide does only after it has simplified specializations: these
+// then drop what their condition rules out, instead of computing it under a condition that never holds.
 void inline_calls(const Halide::Func& out, const std::vector<Halide::Func>& kept);
 
 BuiltKernel finish(const Body& body, const std::vector<Halide::Func>& outputs);
