@@ -14,7 +14,6 @@ using Halide::Internal::as_const_int, Halide::Internal::is_const_zero, Halide::I
 using Halide::Internal::For, Halide::Internal::Load, Halide::Internal::Ramp, Halide::Internal::Stmt;
 
 constexpr int64_t kLineBytes = 64;
-constexpr int64_t kFewTurns = 3;  // that share where their number is not known
 
 class Loads : public Halide::Internal::IRVisitor {
  public:
@@ -85,7 +84,7 @@ class Prefetches : public Halide::Internal::IRMutator {
     }
     if (loop == loops_.rend()) return std::nullopt;
     using Halide::Internal::Direction, Halide::Internal::find_constant_bound;
-    const int64_t turns = as_const_int(find_constant_bound((*loop)->extent, Direction::Upper)).value_or(kFewTurns);
+    const int64_t turns = as_const_int(find_constant_bound((*loop)->extent, Direction::Upper)).value_or(stream_.turns);
     const auto ceil_div = [](int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); };
     const int64_t bytes = *step * iteration_.bytes;
     const int lines = ceil_div(bytes, kLineBytes * turns), sharing = ceil_div(bytes, kLineBytes * lines);

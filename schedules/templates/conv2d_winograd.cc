@@ -87,6 +87,14 @@ struct Stages {
   RDom r;
 };
 
+// A block's tiles: of a batch smaller than a block, those of its images, in whole register tiles.
+Expr tiles_of(const Body& body, const WinogradForm& form) {
+  const Expr all = form.block_tiles();
+  if (form.images == 1) return all;
+  const Expr some = body.batch * (form.tx * form.ty);
+  return min((some + form.tiles - 1) / form.tiles * form.tiles, all);
+}
+
 // Pixel (px, py) of the input of a tile, zero beyond the borders.
 Expr input_pixel(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s,
                  const Expr& px, const Expr& py) {
@@ -140,7 +148,8 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
   const std::vector<Var> tile_at = {s.c, s.i, s.j, s.tx, s.ty, s.n};
   const Expr block_tile = s.tx % form.tx + form.tx * (s.ty % form.ty + form.ty * (s.n % form.images));
   const auto product = [&](const Expr& e) {
-    return s.products(s.c, e, s.j, block_tile, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
+    const Expr t = form.images == 1 ? block_tile : min(block_tile, tiles_of(body, form) - 1);
+    return s.products(s.c, e, s.j, t, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
   };
   s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
   const int m = form.tile();
@@ -167,11 +176,12 @@ int padded_channels(int channels) { return channels % (2 * kLine) == 0 ? channel
 
 // One axis of points stays a loop in either stage: unrolled they spill. Without masked registers a pixel's condition
 // would also split its multiply-adds into two instructions: the source is copied first.
-void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradForm& form, const TargetSpec& target,
-                    const Func& out, const Var& block) {
-  Var lane("lane"), ty("ty"), n("n");
+void schedule_input(Stages& s, const Body& body, const WinogradProblem& problem, const WinogradForm& form,
+                    const TargetSpec& target, const Func& out, const Var& block) {
+  Var lane("lane"), ty("ty");
   s.input.compute_at(out, block)
-      .bound_extent(s.t, form.block_tiles())
+      .bound_extent(s.t, tiles_of(body, form))
+      .bound_storage(s.t, form.block_tiles())
       .bound_extent(s.bx, 1)
       .bound_extent(s.by, 1)
       .bound_extent(s.bn, 1)
@@ -184,8 +194,8 @@ void schedule_input(Stages& s, const WinogradProblem& problem, const WinogradFor
       .unroll(s.j);
   if (form.shares > 1) {
     s.input.parallel(s.t);
-  } else {
-    s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp).split(ty, n, ty, form.ty, TailStrategy::RoundUp);
+  } else if (form.images == 1) {
+    s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp);
   }
   std::vector<Func*> stages = {&s.columns};
   if (!unrolls_tiles(target)) stages.push_back(&s.source);
@@ -209,6 +219,7 @@ void schedule_products(Stages& s, const WinogradProblem& problem, const Winograd
       .bound_extent(s.bn, 1)
       .reorder_storage(s.c, s.t, s.i, s.j, s.bx, s.by, s.bn)
       .align_storage(s.c, padded_channels(form.channels))
+      .bound_storage(s.t, ceil_div(form.block_tiles(), form.tiles) * form.tiles)
       .align_storage(s.t, ceil_div(form.block_tiles(), form.tiles) * form.tiles | 1)
       .split(s.c, s.c, lane, form.block(), TailStrategy::RoundUp)
       .split(s.t, s.t, tile, form.tiles, TailStrategy::RoundUp)
@@ -266,7 +277,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     block = task;
   }
   out.parallel(task);
-  schedule_input(s, problem, form, target, out, block);
+  schedule_input(s, body, problem, form, target, out, block);
   schedule_products(s, problem, form, out, task);
   for (Func* stage : {&s.rows, &s.pixels}) {
     stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c);
@@ -291,7 +302,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   // Products of one point and block of channels read a panel of the weight; the next one is on its way meanwhile.
   const size_t weight = static_cast<size_t>(anchor_input(kernel, 1));
   if (kernel.input_layouts[weight].transformed()) {
-    built.streams.push_back({body.params[weight].name(), int64_t{problem.summed} * form.block()});
+    built.streams.push_back({.buffer = body.params[weight].name(),
+                             .ahead = int64_t{problem.summed} * form.block(),
+                             .turns = ceil_div(form.block_tiles(), form.tiles)});
   }
   return built;
 }

@@ -23,6 +23,7 @@ struct Stream {
   std::string buffer;  // of an argument
   int64_t ahead;
   std::string stage = {};  // the Func whose reads count; otherwise those of all
+  int64_t turns = 3;       // of a loop that reads the same in each: so many share, where their number is not constant
 };
 
 struct BuiltKernel {

@@ -163,7 +163,7 @@ constexpr int kEnoughTasks = 4;
 // The cheapest knobs of a tile size whose blocks leave tasks for a few threads; of several images where all tiles of
 // one are few.
 Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
-  constexpr int kMaxTx = 32, kMaxImages = 8;
+  constexpr int kMaxTx = 32, kMaxImages = 16;
   const std::set<int64_t> along_x = shares(problem, tile, problem.x.out),
                           along_y = shares(problem, tile, problem.y.out);
   const KnobRanges ranges = knobs_of_tiles(problem, {tile}, target);
