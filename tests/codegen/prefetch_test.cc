@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <optional>
 #include <sstream>
 
 #include "runtime/base/file.h"
@@ -85,8 +86,9 @@ TEST_CASE("lines are told apart whatever variables their indices have") {
   CHECK(count_of(text.str(), "llvm.prefetch") == kLines / kUnrolled);
 }
 
-// Products of a panel of `w` and each row of `v`, for which the loop over the panel is gone through once more.
-std::string products(int rows) {
+// Products of a panel of `w` and each row of `v`, for which the loop over the panel is gone through once more: by so
+// many rows, or as many as the output has.
+std::string products(std::optional<int> rows, int64_t turns = 1) {
   constexpr int kPanel = 64;
   ImageParam w(Halide::Float(32), 2, "w"), v(Halide::Float(32), 2, "v");
   w.dim(0).set_bounds(0, kColumns);
@@ -97,11 +99,12 @@ std::string products(int rows) {
   sums(x, y) = 0.0f;
   sums(x, y) += w(x, r) * v(r, y);
   out(x, y) = sums(x, y);
-  out.bound(x, 0, kColumns).bound(y, 0, rows).vectorize(x, kLanes).unroll(x);
+  out.bound(x, 0, kColumns).vectorize(x, kLanes).unroll(x);
+  if (rows) out.bound(y, 0, *rows);
   sums.compute_at(out, y).bound_extent(x, kColumns).vectorize(x, kLanes).unroll(x);
   sums.update().reorder(x, r, y).vectorize(x, kLanes).unroll(x).unroll(r, kUnrolled);
   Halide::Pipeline pipeline(out);
-  add_prefetches(pipeline, {{"w", kPanel * kColumns}});
+  add_prefetches(pipeline, {{.buffer = "w", .ahead = kPanel * kColumns, .turns = turns}});
   std::ostringstream text;
   text << pipeline.compile_to_module({w, v}, "kernel",
                                      Halide::Target("x86-64-linux-avx2-no_runtime-no_asserts-no_bounds_query"));
@@ -115,6 +118,10 @@ TEST_CASE("turns of a loop that read the same share in prefetching what lies ahe
   for (int rows : {4, 5, 100}) CHECK(count_of(products(rows), "llvm.prefetch") == 1);
   CHECK(count_of(products(2), "% 2") == kLines / 2);
   CHECK(count_of(products(100), "% 4") == 1);  // by then all of it is on its way
+}
+
+TEST_CASE("where the number of turns is not constant, as many share as the stream says") {
+  for (int turns : {1, 2, 4}) CHECK(count_of(products(std::nullopt, turns), "llvm.prefetch") == kLines / turns);
 }
 
 TEST_CASE("what is no stream is not prefetched") {
