@@ -87,8 +87,9 @@ struct Stages {
   RDom r;
 };
 
-// A block's tiles: of a batch smaller than a block, those of its images, in whole register tiles.
-Expr tiles_of(const Body& body, const WinogradForm& form) {
+// A block's tiles: of a batch smaller than a block, those of its images, in whole register tiles. Halide cannot tell
+// that from the images that are stored: it is the bound of what is read of the products, and of the input.
+Expr computed_tiles(const Body& body, const WinogradForm& form) {
   const Expr all = form.block_tiles();
   if (form.images == 1) return all;
   const Expr some = body.batch * (form.tx * form.ty);
@@ -148,7 +149,7 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
   const std::vector<Var> tile_at = {s.c, s.i, s.j, s.tx, s.ty, s.n};
   const Expr block_tile = s.tx % form.tx + form.tx * (s.ty % form.ty + form.ty * (s.n % form.images));
   const auto product = [&](const Expr& e) {
-    const Expr t = form.images == 1 ? block_tile : min(block_tile, tiles_of(body, form) - 1);
+    const Expr t = form.images == 1 ? block_tile : min(block_tile, computed_tiles(body, form) - 1);
     return s.products(s.c, e, s.j, t, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
   };
   s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
@@ -180,7 +181,7 @@ void schedule_input(Stages& s, const Body& body, const WinogradProblem& problem,
                     const TargetSpec& target, const Func& out, const Var& block) {
   Var lane("lane"), ty("ty");
   s.input.compute_at(out, block)
-      .bound_extent(s.t, tiles_of(body, form))
+      .bound_extent(s.t, computed_tiles(body, form))
       .bound_storage(s.t, form.block_tiles())
       .bound_extent(s.bx, 1)
       .bound_extent(s.by, 1)
@@ -194,7 +195,7 @@ void schedule_input(Stages& s, const Body& body, const WinogradProblem& problem,
       .unroll(s.j);
   if (form.shares > 1) {
     s.input.parallel(s.t);
-  } else if (form.images == 1) {
+  } else if (form.images == 1) {  // of several, a split would round up beyond the bound; guards cost up to a tenth
     s.input.split(s.t, ty, s.t, form.tx, TailStrategy::RoundUp);
   }
   std::vector<Func*> stages = {&s.columns};
