@@ -108,14 +108,18 @@ class Prefetches : public Halide::Internal::IRMutator {
     store->accept(&loads);
     std::vector<Stmt> statements;
     const auto touch = [&](const Expr& at, int bytes) {
-      const Ramp* ramp = at.as<Ramp>();
-      const std::optional<Expr> index = next_line(ramp ? ramp->base : at, bytes);
+      const std::optional<Expr> index = next_line(first_lane(at), bytes);
       if (index) statements.push_back(prefetch(*index, bytes));
     };
     for (const Load* load : loads.found) touch(load->index, load->type.bytes());
     if (store->name == stream_.buffer) touch(store->index, store->value.type().bytes());
     statements.emplace_back(store);
     return Halide::Internal::Block::make(statements);
+  }
+
+  static Expr first_lane(const Expr& index) {
+    if (const Ramp* ramp = index.as<Ramp>()) return ramp->base;
+    return index.type().is_scalar() ? index : Halide::Internal::Shuffle::make_extract_element(index, 0);
   }
 
   // What is to be prefetched for an access, `ahead` of the index; nothing when its line is touched already.

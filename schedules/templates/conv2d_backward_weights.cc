@@ -20,6 +20,7 @@ constexpr int kEnoughTasks = 8;
 constexpr int kMaxChunks = 16;
 constexpr int kPixels = 128;  // that a tile adds up in registers; more where their panel is small
 constexpr int kMaxTaps = 28;
+constexpr int kPixelsAhead = 8;  // of the copies
 
 Blocks blocks_of(const WeightGradient& problem) { return problem.groups > 1 ? Blocks::kExact : Blocks::kPadded; }
 
@@ -92,10 +93,10 @@ int task_blocks(const WeightGradient& problem, int channels, int block, const Ta
   const int64_t blocks = blocks_out(problem, block), of_input = problem.in_c / channels;
   const int64_t sums = int64_t{kFloat} * block * channels * problem.x.kernel * problem.y.kernel;
   int64_t best = 1;
-  for (int64_t many : divisors(blocks, blocks)) {
-    if (blocks / many * of_input >= kEnoughTasks && many * sums <= target.l2_bytes / 4) best = many;
+  for (int64_t many = 1; many <= blocks && many * sums <= target.l2_bytes / 4; ++many) {
+    if (ceil_div(blocks, many) * of_input >= kEnoughTasks) best = many;
   }
-  return static_cast<int>(best);
+  return ceil_div(blocks, ceil_div(blocks, best));  // in equal shares
 }
 
 struct Split {
@@ -170,7 +171,7 @@ int tasks(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target, in
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   if (knob("chunks") > 1) return knob("chunks");
   const int block = lanes_of(problem, target) * knob("vectors"), channels = knob("channels");
-  const int blocks = blocks_out(problem, block) / task_blocks(problem, channels, block, target);
+  const int blocks = ceil_div(blocks_out(problem, block), task_blocks(problem, channels, block, target));
   return problem.groups * blocks * (problem.in_c / channels);
 }
 
@@ -236,9 +237,10 @@ void schedule_tasks(const WeightGradientWork& work, const WeightGradientSums& s,
         .fuse(ci, co, co);
   } else {
     const int of_packed = packed / form.block();  // blocks
+    const int of_task = std::max(form.blocks / of_packed, 1);
     weights.split(at[0], lane, co_in, form.block(), TailStrategy::RoundUp)
         .split(at[1], ci, ci_in, form.channels, TailStrategy::RoundUp)
-        .split(at[4], co, block, std::max(form.blocks / of_packed, 1), TailStrategy::RoundUp)
+        .split(at[4], co, block, of_task, tail_of(ceil_div(work.problem.out_c, packed), of_task))
         .vectorize(co_in, form.lanes);
     if (form.blocks == 1) {
       weights.reorder(co_in, ci_in, at[2], at[3], ci, lane, block, co).fuse(ci, lane, ci).fuse(block, co, co);
@@ -248,7 +250,15 @@ void schedule_tasks(const WeightGradientWork& work, const WeightGradientSums& s,
     weights.fuse(ci, co, co);
   }
   weights.parallel(co);
-  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1).bound_extent(s.co, form.blocks);
+  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1);
+  const bool is_even = blocks_out(work.problem, form.block()) % form.blocks == 0;  // of all tasks
+  for (Func of_task : {s.sums, s.gradient}) {
+    if (is_even) {
+      of_task.bound_extent(s.co, form.blocks);
+    } else {
+      of_task.bound_storage(s.co, form.blocks);
+    }
+  }
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
@@ -277,7 +287,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     weights.compute_root();
     schedule_tasks(work, sums, weights, 0);
   }
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  built.streams = activation_streams(body, kPixelsAhead);
+  return built;
 }
 
 }  // namespace

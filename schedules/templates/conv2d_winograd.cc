@@ -307,6 +307,13 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
                              .ahead = int64_t{problem.summed} * form.block(),
                              .turns = ceil_div(form.block_tiles(), form.tiles)});
   }
+  // Each block of channels reads the input's points of a row again. Where the L2 cache does not keep them beside the
+  // weight, broadcasts would wait for the last cache a third of the time: the next register tile is on its way.
+  const int64_t channels = padded_channels(problem.summed);
+  const auto row_bytes = static_cast<int64_t>(sizeof(float)) * form.points() * form.block_tiles() * channels;
+  if (row_bytes > target.l2_bytes * 3 / 4) {
+    built.streams.push_back({.buffer = s.input.name(), .ahead = form.tiles * channels, .stage = s.sums.name()});
+  }
   return built;
 }
 

@@ -17,10 +17,10 @@
 
 namespace convoke {
 
-// An operand or output that loops go through in the order in which it lies: what is `ahead` elements further on is
-// fetched meanwhile.
+// An operand, output or stage that loops go through in the order in which it lies: what is `ahead` elements further on
+// is fetched meanwhile.
 struct Stream {
-  std::string buffer;  // of an argument
+  std::string buffer;
   int64_t ahead;
   std::string stage = {};  // the Func whose reads count; otherwise those of all
   int64_t turns = 3;       // of a loop that reads the same in each: so many share, where their number is not constant

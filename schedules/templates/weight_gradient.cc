@@ -33,7 +33,10 @@ void define_gradient(const WeightGradientWork& work, WeightGradientSums& s) {
   const int block = work.form.block(), channels = work.problem.out_c * work.problem.groups;
   const Expr row = s.t % work.row_groups() * work.form.rows + s.y, n = clamped_image(work, s);
   if (!work.has_idle_lanes()) {
-    s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) = dy(s.co * block + s.l, s.x, row, n);
+    const int lanes = work.form.lanes;  // vectors behind the last channel repeat the last ones: their sums are not used
+    const Expr channel = s.co * block + s.l, vector = s.co * block + s.l / lanes * lanes;
+    s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) =
+        dy(channels % block == 0 ? channel : min(vector, channels - lanes) + s.l % lanes, s.x, row, n);
     return;
   }
   s.gradient_r = RDom(0, std::min(block, channels));
@@ -46,38 +49,45 @@ void define_gradient(const WeightGradientWork& work, WeightGradientSums& s) {
 void define_input(const WeightGradientWork& work, WeightGradientSums& s) {
   const Func& source = anchor_operand(work.body, 1);
   const TappedAxis &x = work.problem.x, &y = work.problem.y;
-  const int channels = work.form.channels;
+  const int piece = work.form.piece();
   const Expr first_row = s.t % work.row_groups() * work.form.rows * y.stride, n = clamped_image(work, s);
   const Expr row = first_row + input_at(y, s.y), inside_row = clamp(row, 0, y.in - 1);
+  const Expr channel = s.ci * work.form.channels + s.p * piece;
   // Places that no pixel is copied to count where they are padding.
-  s.input(s.f, s.y, s.m, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
+  s.input(s.f, s.y, s.m, s.p, s.ci, s.t) = x.has_padding() || y.has_padding() ? Expr(0.0f) : Halide::undef<float>();
   if (x.expanded) {
-    s.input_r = RDom(0, channels, 0, x.kernel, 0, x.out);
+    s.input_r = RDom(0, piece, 0, x.kernel, 0, x.out);
     const Expr column = s.input_r.z * x.stride + s.input_r.y * x.dilation - x.padding;
     s.input_r.where(row >= 0 && row < y.in && column >= 0 && column < x.in);
-    s.input(s.input_r.x + channels * (s.input_r.y + x.kernel * s.input_r.z), s.y, s.m, s.ci, s.t) =
-        source(s.ci * channels + s.input_r.x, clamp(column, 0, x.in - 1), inside_row, n);
+    s.input(s.input_r.x + piece * (s.input_r.y + x.kernel * s.input_r.z), s.y, s.m, s.p, s.ci, s.t) =
+        source(channel + s.input_r.x, clamp(column, 0, x.in - 1), inside_row, n);
   } else {
-    s.input_r = RDom(0, channels * x.in);
+    s.input_r = RDom(0, piece * x.in);
     s.input_r.where(row >= 0 && row < y.in);
-    s.input(x.padding * channels + s.input_r, s.y, s.m, s.ci, s.t) =
-        source(s.ci * channels + s.input_r % channels, s.input_r / channels, inside_row, n);
+    s.input(x.padding * piece + s.input_r, s.y, s.m, s.p, s.ci, s.t) =
+        source(channel + s.input_r % piece, s.input_r / piece, inside_row, n);
   }
+}
+
+// The copied operand of tap q of the pixel.
+Expr tapped_input(const WeightGradientWork& work, const WeightGradientSums& s) {
+  const TappedAxis &x = work.problem.x, &y = work.problem.y;
+  const int channels = work.form.channels, piece = work.form.piece();
+  const Expr ci = work.problem.groups > 1 ? s.co / work.out_blocks() * work.in_blocks() + s.ci : Expr(s.ci);
+  const Expr place = s.pixel.x * x.step(), row = s.pixel.y * y.step() + s.ky * y.slope();
+  if (piece == channels) return s.input(place * piece + s.q, row, s.pixel.z, 0, ci, s.t);
+  return s.input((place + s.q / channels) * piece + s.q % piece, row, s.pixel.z, s.q % channels / piece, ci, s.t);
 }
 
 WeightGradientSums define_sums(const WeightGradientWork& work) {
   WeightGradientSums s;
   define_gradient(work, s);
   define_input(work, s);
-  const TappedAxis &x = work.problem.x, &y = work.problem.y;
-  s.pixel = RDom(0, x.out, 0, work.form.rows, 0, work.form.images, "pixel");
+  s.pixel = RDom(0, work.problem.x.out, 0, work.form.rows, 0, work.form.images, "pixel");
   if (work.form.images > 1) s.pixel.where(image(work, s, s.pixel.z) < work.body.batch);
-  const Expr group = work.problem.groups > 1 ? s.co / work.out_blocks() : Expr(0);
   s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) = 0.0f;
   s.tile(s.l, s.q, s.ky, s.ci, s.co, s.t) +=
-      s.gradient(s.l, s.pixel.x, s.pixel.y, s.pixel.z, s.co, s.t) *
-      s.input(s.pixel.x * (x.step() * work.form.channels) + s.q, s.pixel.y * y.step() + s.ky * y.slope(), s.pixel.z,
-              group * work.in_blocks() + s.ci, s.t);
+      s.gradient(s.l, s.pixel.x, s.pixel.y, s.pixel.z, s.co, s.t) * tapped_input(work, s);
 
   const Expr groups = (work.body.batch + work.form.images - 1) / work.form.images * work.row_groups(),
              of_chunk = (groups + work.form.chunks - 1) / work.form.chunks;
@@ -92,6 +102,9 @@ WeightGradientSums define_sums(const WeightGradientWork& work) {
   s.sums(s.l, s.q, s.ky, s.ci, s.co, s.chunk) += s.tile(s.l, s.q, s.ky, s.ci, s.co, t);
   return s;
 }
+
+// A row's pixels, whose loop would end in a wrong guess: a quarter of a row of 14.
+constexpr int kUnrolled = 8;
 
 void schedule_sums(const WeightGradientWork& work, WeightGradientSums& s) {
   const WeightGradientForm& form = work.form;
@@ -125,7 +138,8 @@ void schedule_sums(const WeightGradientWork& work, WeightGradientSums& s) {
       .vectorize(s.l, form.lanes)
       .unroll(s.l)
       .unroll(s.q)
-      .unroll(s.ky);
+      .unroll(s.ky)
+      .unroll(s.pixel.x, static_cast<int>(largest_divisor(work.problem.x.out, kUnrolled)));
 }
 
 void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, const TargetSpec& target) {
@@ -152,17 +166,18 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
       .vectorize(s.f, target.vector_lanes, TailStrategy::RoundUp);
   Halide::Stage update = s.input.update();
   update.allow_race_conditions();
+  const int piece = form.piece();
   if (work.problem.x.expanded) {
-    update.reorder(s.input_r.x, s.input_r.y, s.input_r.z, s.y);
-    update.vectorize(s.input_r.x, lanes_for(form.channels, target), TailStrategy::GuardWithIf);
-  } else if (form.channels < work.problem.in_c * work.problem.groups) {
+    update.reorder(s.input_r.x, s.p, s.input_r.y, s.input_r.z, s.y);
+    update.vectorize(s.input_r.x, lanes_for(piece, target), TailStrategy::GuardWithIf);
+  } else if (piece < work.problem.in_c * work.problem.groups) {
     RVar place("place"), channel("channel");
-    update.split(s.input_r.x, place, channel, form.channels);
-    update.reorder(channel, place, s.y);
-    update.vectorize(channel, lanes_for(form.channels, target), TailStrategy::GuardWithIf);
+    update.split(s.input_r.x, place, channel, piece);
+    update.reorder(channel, s.p, place, s.y).unroll(s.p);
+    update.vectorize(channel, lanes_for(piece, target), TailStrategy::GuardWithIf);
   } else {
     update.reorder(s.input_r.x, s.y);
-    update.vectorize(s.input_r.x, lanes_for(form.channels * work.problem.x.in, target), TailStrategy::GuardWithIf);
+    update.vectorize(s.input_r.x, lanes_for(piece * work.problem.x.in, target), TailStrategy::GuardWithIf);
   }
 }
 

@@ -45,6 +45,8 @@ struct WeightGradientForm {
   int blocks = 1;      // of output channels, a task
 
   int block() const { return lanes * vectors; }
+  // Channels that lie together in the copied input: a tile's taps where they share out the block, or all.
+  int piece() const { return channels % taps == 0 ? taps : channels; }
 };
 
 struct WeightGradientWork {
@@ -56,15 +58,16 @@ struct WeightGradientWork {
   int in_blocks() const { return problem.in_c / form.channels; }  // of a group
   int out_blocks() const { return (problem.out_c + form.block() - 1) / form.block(); }
   int q() const { return problem.x.kernel * form.channels; }
-  bool has_idle_lanes() const { return problem.out_c % form.block() != 0; }
+  bool has_idle_lanes() const { return problem.out_c % form.lanes != 0; }
 };
 
 // `t` counts groups of rows over all images, or groups of images, m the images of one; blocks go over all groups of
 // channels.
 struct WeightGradientSums {
-  Halide::Var l{"l"}, q{"q"}, ky{"ky"}, ci{"ci"}, co{"co"}, t{"t"}, f{"f"}, x{"x"}, y{"y"}, m{"m"}, chunk{"chunk"};
+  Halide::Var l{"l"}, q{"q"}, ky{"ky"}, ci{"ci"}, co{"co"}, t{"t"}, f{"f"}, x{"x"}, y{"y"}, m{"m"}, p{"p"},
+      chunk{"chunk"};
   Halide::Func gradient{"gradient_panel"};  // (l, x, y, m, co, t): l of block co of the output gradient
-  Halide::Func input{"input_rows"};         // (f, y, m, ci, t): f = place·channels + channel
+  Halide::Func input{"input_rows"};         // (f, y, m, p, ci, t): f = place·piece + channel of piece p
   Halide::Func tile{"tile"};                // (l, q, ky, ci, co, t): sums over one group
   Halide::Func sums{"sums"};                // (l, q, ky, ci, co, chunk)
   Halide::RDom gradient_r, input_r, pixel, group;
