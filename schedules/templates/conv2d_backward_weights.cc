@@ -31,6 +31,10 @@ int lanes_of(const WeightGradient& problem, const TargetSpec& target) {
 }
 
 int q_extent(const WeightGradient& problem, int channels) { return problem.x.kernel * channels; }
+int64_t weight_bytes(const WeightGradient& problem) {
+  constexpr int kFloat = 4;
+  return int64_t{kFloat} * problem.groups * problem.out_c * problem.in_c * problem.x.kernel * problem.y.kernel;
+}
 int blocks_out(const WeightGradient& problem, int block) { return ceil_div(problem.out_c, block); }  // of a group
 
 Tile tile_of(const WeightGradient& problem, int channels, const TargetSpec& target) {
@@ -86,17 +90,19 @@ int images_of(const WeightGradient& problem, int channels, int block, const Targ
 }
 
 // How many blocks of output channels a task makes from one copy of the input: as many as leave enough tasks and let
-// their sums stay in the L2 cache. Of groups one: each reads other channels.
+// their sums stay in the L2 cache, and such that the last task's are hardly fewer. Of groups one: each reads other
+// channels.
 int task_blocks(const WeightGradient& problem, int channels, int block, const TargetSpec& target) {
-  constexpr int kFloat = 4;
+  constexpr int kFloat = 4, kIdleShare = 20;
   if (problem.groups > 1) return 1;
   const int64_t blocks = blocks_out(problem, block), of_input = problem.in_c / channels;
   const int64_t sums = int64_t{kFloat} * block * channels * problem.x.kernel * problem.y.kernel;
   int64_t best = 1;
   for (int64_t many = 1; many <= blocks && many * sums <= target.l2_bytes / 4; ++many) {
-    if (ceil_div(blocks, many) * of_input >= kEnoughTasks) best = many;
+    const int64_t shares = ceil_div(blocks, many), idle = shares * many - blocks;
+    if (shares * of_input >= kEnoughTasks && kIdleShare * idle <= blocks) best = many;
   }
-  return ceil_div(blocks, ceil_div(blocks, best));  // in equal shares
+  return static_cast<int>(best);
 }
 
 struct Split {
@@ -109,8 +115,7 @@ struct Split {
 // pixels are worth merging larger weights.
 Split split_of(const WeightGradient& problem, const TargetSpec& target) {
   constexpr int kMinTaps = 8, kFloat = 4, kSmall = 1 << 16, kManyPixels = 512;
-  const int64_t weights =
-      int64_t{kFloat} * problem.groups * problem.out_c * problem.in_c * problem.x.kernel * problem.y.kernel;
+  const int64_t weights = weight_bytes(problem);
   Split chunks{.channels = 1, .chunks = weights <= kSmall ? kMaxChunks : kMaxChunks / 2}, blocks = chunks;
   double least = 0;
   for (int64_t channels : divisors(problem.in_c, problem.in_c)) {
@@ -133,11 +138,20 @@ bool applies(const Kernel& kernel, const TargetSpec& target) {
   return problem && (problem->groups == 1 || lanes_of(*problem, target) >= kMinGroupLanes);
 }
 
+// Numbers of chunks whose sums, each as large as the weight, leave half of the last cache.
+std::vector<int64_t> chunk_numbers(const WeightGradient& problem, const TargetSpec& target) {
+  std::vector<int64_t> numbers = {1};
+  for (int64_t chunks : {kMaxChunks / 2, kMaxChunks}) {
+    if (chunks * weight_bytes(problem) <= target.l3_bytes / 2) numbers.push_back(chunks);
+  }
+  return numbers;
+}
+
 KnobRanges knobs(const Kernel& kernel, const TargetSpec& target) {
   const WeightGradient problem = *as_weight_gradient(kernel);
   const int lanes = lanes_of(problem, target);
   KnobRanges ranges = {{"channels", divisors(problem.in_c, problem.in_c)},
-                       {"chunks", {1, kMaxChunks / 2, kMaxChunks}},
+                       {"chunks", chunk_numbers(problem, target)},
                        {"images", {1, 2, 4, 8, 16, 32}},
                        {"rows", divisors(problem.y.out, 28)},
                        {"taps", {}},
@@ -250,15 +264,7 @@ void schedule_tasks(const WeightGradientWork& work, const WeightGradientSums& s,
     weights.fuse(ci, co, co);
   }
   weights.parallel(co);
-  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1);
-  const bool is_even = blocks_out(work.problem, form.block()) % form.blocks == 0;  // of all tasks
-  for (Func of_task : {s.sums, s.gradient}) {
-    if (is_even) {
-      of_task.bound_extent(s.co, form.blocks);
-    } else {
-      of_task.bound_storage(s.co, form.blocks);
-    }
-  }
+  Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1).bound_extent(s.co, form.blocks);
 }
 
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {

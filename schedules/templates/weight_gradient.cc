@@ -33,10 +33,10 @@ void define_gradient(const WeightGradientWork& work, WeightGradientSums& s) {
   const int block = work.form.block(), channels = work.problem.out_c * work.problem.groups;
   const Expr row = s.t % work.row_groups() * work.form.rows + s.y, n = clamped_image(work, s);
   if (!work.has_idle_lanes()) {
-    const int lanes = work.form.lanes;  // vectors behind the last channel repeat the last ones: their sums are not used
-    const Expr channel = s.co * block + s.l, vector = s.co * block + s.l / lanes * lanes;
-    s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) =
-        dy(channels % block == 0 ? channel : min(vector, channels - lanes) + s.l % lanes, s.x, row, n);
+    // Vectors behind the last channel repeat the last one: their sums are not used.
+    const int lanes = work.form.lanes;
+    const Expr vector = min(s.co * block + s.l / lanes * lanes, channels - lanes);
+    s.gradient(s.l, s.x, s.y, s.m, s.co, s.t) = dy(vector + s.l % lanes, s.x, row, n);
     return;
   }
   s.gradient_r = RDom(0, std::min(block, channels));
@@ -103,7 +103,7 @@ WeightGradientSums define_sums(const WeightGradientWork& work) {
   return s;
 }
 
-// A row's pixels, whose loop would end in a wrong guess: a quarter of a row of 14.
+// Pixels of a row: the end of a loop over so few is guessed wrong too often.
 constexpr int kUnrolled = 8;
 
 void schedule_sums(const WeightGradientWork& work, WeightGradientSums& s) {
@@ -167,16 +167,18 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
   Halide::Stage update = s.input.update();
   update.allow_race_conditions();
   const int piece = form.piece();
+  Var of_line("of_line");
+  update.split(s.p, s.p, of_line, static_cast<int>(largest_divisor(form.channels / piece, 4))).unroll(of_line);
   if (work.problem.x.expanded) {
-    update.reorder(s.input_r.x, s.p, s.input_r.y, s.input_r.z, s.y);
+    update.reorder(s.input_r.x, of_line, s.p, s.input_r.y, s.input_r.z, s.y);
     update.vectorize(s.input_r.x, lanes_for(piece, target), TailStrategy::GuardWithIf);
   } else if (piece < work.problem.in_c * work.problem.groups) {
     RVar place("place"), channel("channel");
     update.split(s.input_r.x, place, channel, piece);
-    update.reorder(channel, s.p, place, s.y).unroll(s.p);
+    update.reorder(channel, of_line, s.p, place, s.y);
     update.vectorize(channel, lanes_for(piece, target), TailStrategy::GuardWithIf);
   } else {
-    update.reorder(s.input_r.x, s.y);
+    update.reorder(s.input_r.x, of_line, s.p, s.y);
     update.vectorize(s.input_r.x, lanes_for(piece * work.problem.x.in, target), TailStrategy::GuardWithIf);
   }
 }

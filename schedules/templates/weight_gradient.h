@@ -5,7 +5,8 @@
 // (ky,kx) and channel ci of output pixel x the operand lies at x·step + q of row y, q = kx·channels + ci. So a tile of
 // `vectors` registers of output channels times `taps` neighbours q is all accumulators: a pixel loads the vectors and
 // broadcasts `taps` scalars, whatever stride, padding and dilation are. Its sum over those pixels is then added to the
-// sums of the whole batch.
+// sums of the whole batch. Where tiles share out the channels, each has its own pieces of the rows side by side: pixels
+// that are all channels apart would meet in few sets of the L1 cache.
 #pragma once
 
 #include <optional>

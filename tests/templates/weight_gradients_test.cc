@@ -37,6 +37,8 @@ constexpr Problem kProblems[] = {
      "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[1,1]}", "f32[400,256,1,1]"},
     {"f32[n,2,2,512]", "f32[n,2,2,192]",
      "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[1,1]}", "f32[512,192,1,1]"},
+    {"f32[n,2,3,1024]", "f32[n,2,3,256]",
+     "{dilation=[1,1], groups=1, kernel_size=[1,1], padding=[0,0,0,0], stride=[1,1]}", "f32[1024,256,1,1]"},
     {"f32[n,4,5,6]", "f32[n,8,9,3]", "{dilation=[1,1], groups=1, kernel_size=[7,7], padding=[3,3,3,3], stride=[2,2]}",
      "f32[6,3,7,7]"}};
 
