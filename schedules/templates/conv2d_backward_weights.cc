@@ -138,11 +138,11 @@ bool applies(const Kernel& kernel, const TargetSpec& target) {
   return problem && (problem->groups == 1 || lanes_of(*problem, target) >= kMinGroupLanes);
 }
 
-// Numbers of chunks whose sums, each as large as the weight, leave half of the last cache.
+// Numbers of chunks whose sums, each as large as the weight, the last cache keeps.
 std::vector<int64_t> chunk_numbers(const WeightGradient& problem, const TargetSpec& target) {
   std::vector<int64_t> numbers = {1};
   for (int64_t chunks : {kMaxChunks / 2, kMaxChunks}) {
-    if (chunks * weight_bytes(problem) <= target.l3_bytes / 2) numbers.push_back(chunks);
+    if (chunks * weight_bytes(problem) <= target.l3_bytes) numbers.push_back(chunks);
   }
   return numbers;
 }
