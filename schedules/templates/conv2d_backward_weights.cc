@@ -282,6 +282,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     place.emplace_back(0);
     weights(kx, ky, ci, co) = sums.sums(place);
   }
+  weights = all_taps(work.problem, weights);
   set_anchor(body, {weights});
   std::vector<Func> outputs = make_outputs(body);
   const int packed = packed_block(kernel);

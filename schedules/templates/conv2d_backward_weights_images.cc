@@ -77,7 +77,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   if (problem.y.has_padding()) rows.r.where(iy >= 0 && iy < problem.y.in);
   sums(lane, kx, ky, ci, co, chunk) = 0.0f;
   sums(lane, kx, ky, ci, co, chunk) += line(lane, kx, ky, ci, co, rows.row);
-  set_anchor(body, {add_lanes(sums, images, chunks)});
+  set_anchor(body, {all_taps(problem, add_lanes(sums, images, chunks))});
   std::vector<Func> outputs = make_outputs(body);
 
   sums.compute_root().store_in(Halide::MemoryType::Heap).vectorize(lane, images);

@@ -134,6 +134,25 @@ void schedule_taps(Func taps, const Func& output, const Var& at, const Form& for
       .vectorize(lane);
 }
 
+// What comes next in memory: of squares those of the next tap, or of the next task; else some rows of kernels further
+// on.
+std::vector<Stream> next_weights(const Body& body, const Func& output, const Form& form) {
+  constexpr int64_t kRowsAhead = 8;
+  const Kernel& kernel = *body.kernel;
+  const auto weight = static_cast<size_t>(weight_of(kernel)), lane = static_cast<size_t>(form.lane_dim);
+  const Layout& from = kernel.input_layouts[weight];
+  if (from.plain()) return {};
+  const std::vector<int64_t>& dims = kernel.body.type(kernel.body.outputs[0]).dims;
+  int64_t source = kRowsAhead * form.block, made = source;
+  if (form.side > 0) {
+    source = dims[lane] * from.axes.back().block;
+    if (!kernel.output_layouts[0].transformed()) {
+      made = (dims[2] * dims[3] > 1 ? dims[1 - lane] : form.range) * form.block;
+    }
+  }
+  return {{.buffer = body.params[weight].name(), .ahead = source}, {.buffer = output.name(), .ahead = made}};
+}
+
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& target) {
   const Layout& layout = kernel.output_layouts[0];
   const ValueId result = kernel.body.outputs[0];
@@ -162,16 +181,17 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs&, const TargetSpec& 
     output.reorder(lane, row, vector, rows, x, y, other, blocks);
   }
   output.fuse(other, blocks, task).parallel(task);
-  if (form.side == 0 && !layout.transformed()) return finish(body, outputs);
   Func loaded = body.values[kernel.inputs[static_cast<size_t>(weight_of(kernel))]].in();
-  if (form.side == 0) {
-    schedule_taps(loaded, output, row, form);
-  } else if (in_squares) {
+  if (in_squares) {
     schedule_square(loaded, output, vector, form);
-  } else {
+  } else if (form.side > 0) {
     schedule_panel(loaded.in(), loaded, output, task, form);
+  } else if (layout.transformed()) {
+    schedule_taps(loaded, output, row, form);
   }
-  return finish(body, outputs);
+  BuiltKernel built = finish(body, outputs);
+  built.streams = next_weights(body, output, form);
+  return built;
 }
 
 }  // namespace

@@ -183,6 +183,20 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
   }
 }
 
+TappedAxis axis_of(int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t in, int64_t out) {
+  const int64_t before = std::max<int64_t>(0, padding - (out - 1) * stride) / dilation;
+  const int64_t end = std::clamp((in - 1 + padding) / dilation + 1, before + 1, kernel), taps = end - before;
+  return {.kernel = static_cast<int>(taps),
+          .stride = static_cast<int>(stride),
+          .padding = static_cast<int>(padding - before * dilation),
+          .dilation = static_cast<int>(dilation),
+          .in = static_cast<int>(in),
+          .out = static_cast<int>(out),
+          .expanded = stride >= taps,
+          .first = static_cast<int>(before),
+          .all = static_cast<int>(kernel)};
+}
+
 }  // namespace
 
 std::optional<WeightGradient> as_weight_gradient(const Kernel& kernel) {
@@ -190,23 +204,24 @@ std::optional<WeightGradient> as_weight_gradient(const Kernel& kernel) {
   const auto conv = as_conv2d_backward_weights(anchor_view(kernel));
   if (!conv) return std::nullopt;
   const Window2d& w = conv->window;
-  return WeightGradient{.x = {.kernel = static_cast<int>(w.kernel.w),
-                              .stride = static_cast<int>(w.stride_x),
-                              .padding = static_cast<int>(w.left),
-                              .dilation = static_cast<int>(w.dilation_x),
-                              .in = static_cast<int>(conv->in.w),
-                              .out = static_cast<int>(conv->out.w),
-                              .expanded = w.dilation_x > 1 || w.stride_x >= w.kernel.w},
-                        .y = {.kernel = static_cast<int>(w.kernel.h),
-                              .stride = static_cast<int>(w.stride_y),
-                              .padding = static_cast<int>(w.top),
-                              .dilation = static_cast<int>(w.dilation_y),
-                              .in = static_cast<int>(conv->in.h),
-                              .out = static_cast<int>(conv->out.h),
-                              .expanded = w.stride_y >= w.kernel.h},
-                        .in_c = static_cast<int>(conv->group_in_c()),
-                        .out_c = static_cast<int>(conv->group_out_c()),
-                        .groups = static_cast<int>(conv->groups)};
+  WeightGradient problem{.x = axis_of(w.kernel.w, w.stride_x, w.left, w.dilation_x, conv->in.w, conv->out.w),
+                         .y = axis_of(w.kernel.h, w.stride_y, w.top, w.dilation_y, conv->in.h, conv->out.h),
+                         .in_c = static_cast<int>(conv->group_in_c()),
+                         .out_c = static_cast<int>(conv->group_out_c()),
+                         .groups = static_cast<int>(conv->groups)};
+  if (w.dilation_x > 1) problem.x.expanded = true;
+  return problem;
+}
+
+Func all_taps(const WeightGradient& problem, const Func& weights) {
+  const TappedAxis &x = problem.x, &y = problem.y;
+  if (x.kernel == x.all && y.kernel == y.all) return weights;
+  Var kx("kx"), ky("ky"), ci("ci"), co("co");
+  const Expr tx = kx - x.first, ty = ky - y.first;
+  const Expr value = weights(clamp(tx, 0, x.kernel - 1), clamp(ty, 0, y.kernel - 1), ci, co);
+  Func all("all_taps");
+  all(kx, ky, ci, co) = select(tx >= 0 && tx < x.kernel && ty >= 0 && ty < y.kernel, value, 0.0f);
+  return all;
 }
 
 WeightGradientSums make_sums(const WeightGradientWork& work, const TargetSpec& target) {

@@ -17,10 +17,11 @@ namespace convoke {
 
 // One axis of the problem, and how the copied input lies along it: tap k of output pixel o of the copy is at
 // o·step + k·slope. Where taps of neighbours overlap, these are the input's own pixels from the first tap on; else
-// (`expanded`) each output pixel has its taps to itself.
+// (`expanded`) each output pixel has its taps to itself. Taps at the ends that meet nothing but padding are left out.
 struct TappedAxis {
   int kernel, stride, padding, dilation, in, out;
   bool expanded;
+  int first, all;  // which of all taps of the convolution's kernel the `kernel` ones are
 
   int step() const { return expanded ? kernel : stride; }
   int slope() const { return expanded ? 1 : dilation; }
@@ -76,6 +77,9 @@ struct WeightGradientSums {
 
 // Scheduled but for where the sums are computed.
 WeightGradientSums make_sums(const WeightGradientWork& work, const TargetSpec& target);
+
+// (kx, ky, ci, co) of all taps of the convolution, from those of the problem: the others are zero.
+Halide::Func all_taps(const WeightGradient& problem, const Halide::Func& weights);
 
 // (l, q, ky, ci, co): the sums of all chunks, added up in order. Chunks are tasks.
 Halide::Func merge_chunks(const WeightGradientWork& work, WeightGradientSums& sums);
