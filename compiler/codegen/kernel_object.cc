@@ -1,5 +1,7 @@
 #include "compiler/codegen/kernel_object.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <sstream>
 
@@ -16,7 +18,7 @@ namespace {
 constexpr std::string_view kFeatures = "-no_runtime-user_context-no_asserts-no_bounds_query";
 // To be raised when something else is made of the same pipeline: other prefetches (prefetch.h), another measure
 // (scratch.h).
-constexpr std::string_view kForm = " form 3";
+constexpr std::string_view kForm = " form 4";
 constexpr std::string_view kDumpName = "kernel";
 
 // Halide reports by exceptions; this is the one place where they become Status.
@@ -79,7 +81,8 @@ std::string content_key(const BuiltKernel& built, const Halide::Target& target) 
   }
   for (const Stream& stream : built.streams) {
     append_field(content, stream.buffer);
-    append_field(content, std::to_string(stream.ahead));
+    append_field(content,
+                 fmt::format("{} {} {} {}", stream.ahead, stream.turns, stream.burst, stream.stage + stream.during));
   }
   return content_hash(content);
 }

@@ -30,6 +30,147 @@ class Loads : public Halide::Internal::IRVisitor {
   const std::string& buffer_;
 };
 
+bool loads(const Stmt& statement, const std::string& buffer) {
+  Loads loads(buffer);
+  statement.accept(&loads);
+  return !loads.found.empty();
+}
+
+// Whether a statement adds to a Func, and whether in a loop.
+class Updates : public Halide::Internal::IRVisitor {
+ public:
+  explicit Updates(const std::string& func) : func_(func) {}
+  bool found = false, in_loop = false;
+
+ private:
+  using IRVisitor::visit;
+  void visit(const For* loop) override {
+    ++depth_;
+    IRVisitor::visit(loop);
+    --depth_;
+  }
+  void visit(const Halide::Internal::Store* store) override {
+    if (store->name != func_ || !loads(store, func_)) return;
+    found = true;
+    in_loop |= depth_ > 0;
+  }
+
+  const std::string& func_;
+  int depth_ = 0;
+};
+
+Expr first_lane(const Expr& index) {
+  if (const Ramp* ramp = index.as<Ramp>()) return ramp->base;
+  return index.type().is_scalar() ? index : Halide::Internal::Shuffle::make_extract_element(index, 0);
+}
+
+// Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
+Stmt prefetch(const std::string& name, const Expr& index, int bytes) {
+  constexpr int kRead = 0, kSecondLevel = 2, kData = 1;
+  const Expr buffer = Halide::Internal::Variable::make(Halide::Handle(), name);
+  const Expr address = Halide::reinterpret<uint64_t>(buffer) + Halide::cast<uint64_t>(index * bytes);
+  return Halide::Internal::Evaluate::make(Halide::Internal::Call::make(
+      Halide::Int(32), "llvm.prefetch.p0", {Halide::reinterpret(Halide::Handle(), address), kRead, kSecondLevel, kData},
+      Halide::Internal::Call::Extern));
+}
+
+// The index of the first element of a buffer that a turn of a loop reads, in the variables of the loops around.
+class FirstLoad : public Halide::Internal::IRVisitor {
+ public:
+  explicit FirstLoad(const std::string& buffer) : buffer_(buffer) {}
+  Expr index;
+  int bytes = 0;
+
+ private:
+  using IRVisitor::visit;
+  void visit(const Halide::Internal::LetStmt* let) override { visit_let(let); }
+  void visit(const Halide::Internal::Let* let) override { visit_let(let); }
+  void visit_let(const auto* let) {
+    known_[let->name] = substitute(known_, let->value);
+    IRVisitor::visit(let);
+  }
+  void visit(const For* loop) override {
+    known_[loop->name] = substitute(known_, loop->min);
+    IRVisitor::visit(loop);
+  }
+  void visit(const Load* load) override {
+    IRVisitor::visit(load);
+    if (load->name != buffer_ || index.defined()) return;
+    index = simplify(substitute(known_, first_lane(load->index)));
+    bytes = load->type.bytes();
+  }
+
+  const std::string& buffer_;
+  std::map<std::string, Expr> known_;
+};
+
+// Of a buffer that each turn of a loop reads in a burst, and a Func behind that.
+class BurstPrefetches : public Halide::Internal::IRMutator {
+ public:
+  explicit BurstPrefetches(Stream stream) : stream_(std::move(stream)) {}
+
+ private:
+  using IRMutator::visit;
+  Stmt visit(const For* loop) override {
+    Updates updates(stream_.during);
+    loop->body.accept(&updates);
+    if (!updates.found) return loop;
+    if (first_.index.defined()) return inside_turn(loop, updates.in_loop);
+    Stmt mutated = IRMutator::visit(loop);
+    if (!mutated.same_as(loop) || !loads(loop->body, stream_.buffer)) return mutated;
+    FirstLoad first(stream_.buffer);
+    loop->body.accept(&first);
+    first_ = {first.index, first.bytes};
+    mutated = IRMutator::visit(loop);
+    first_ = {};
+    return mutated;
+  }
+
+  Stmt inside_turn(const For* loop, bool has_inner) {
+    using Halide::Internal::Direction, Halide::Internal::find_constant_bound;
+    const auto extent = as_const_int(find_constant_bound(loop->extent, Direction::Upper));
+    if (!extent) return loop;
+    const Loops outer = loops_;
+    const Expr variable = Halide::Internal::Variable::make(Halide::Int(32), loop->name);
+    loops_ = {loops_.iteration * static_cast<int>(*extent) + (variable - loop->min), loops_.count * *extent};
+    const Stmt mutated = has_inner
+                             ? IRMutator::visit(loop)
+                             : For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy,
+                                         loop->device_api, Halide::Internal::Block::make(share(), loop->body));
+    loops_ = outer;
+    return mutated;
+  }
+
+  // Of the lines of the next burst.
+  Stmt share() const {
+    const int64_t of_line = kLineBytes / first_.bytes, all = (stream_.burst + of_line - 1) / of_line;
+    const auto lines = static_cast<int>((all + loops_.count - 1) / loops_.count);
+    std::vector<Stmt> statements;
+    for (int line = 0; line < lines; ++line) {
+      const Expr at = min(loops_.iteration * lines + line, static_cast<int>(all - 1)) * static_cast<int>(of_line);
+      statements.push_back(
+          prefetch(stream_.buffer, Halide::cast<int64_t>(first_.index + at) + Expr(stream_.ahead), first_.bytes));
+    }
+    return Halide::Internal::Block::make(statements);
+  }
+
+  // An element, and how many bytes it has.
+  struct First {
+    Expr index;
+    int bytes = 0;
+  };
+
+  // The loops between the turn and the statement: which of all their iterations this is.
+  struct Loops {
+    Expr iteration = 0;
+    int64_t count = 1;
+  };
+
+  const Stream stream_;
+  First first_;
+  Loops loops_;
+};
+
 class Prefetches : public Halide::Internal::IRMutator {
  public:
   explicit Prefetches(Stream stream) : stream_(std::move(stream)) {}
@@ -109,17 +250,14 @@ class Prefetches : public Halide::Internal::IRMutator {
     std::vector<Stmt> statements;
     const auto touch = [&](const Expr& at, int bytes) {
       const std::optional<Expr> index = next_line(first_lane(at), bytes);
-      if (index) statements.push_back(prefetch(*index, bytes));
+      if (index) {
+        statements.push_back(prefetch(stream_.buffer, Halide::cast<int64_t>(*index) + Expr(stream_.ahead), bytes));
+      }
     };
     for (const Load* load : loads.found) touch(load->index, load->type.bytes());
     if (store->name == stream_.buffer) touch(store->index, store->value.type().bytes());
     statements.emplace_back(store);
     return Halide::Internal::Block::make(statements);
-  }
-
-  static Expr first_lane(const Expr& index) {
-    if (const Ramp* ramp = index.as<Ramp>()) return ramp->base;
-    return index.type().is_scalar() ? index : Halide::Internal::Shuffle::make_extract_element(index, 0);
   }
 
   // What is to be prefetched for an access, `ahead` of the index; nothing when its line is touched already.
@@ -136,17 +274,6 @@ class Prefetches : public Halide::Internal::IRMutator {
     return index + (iteration_.share->elems + static_cast<int>(ordinal * kLineBytes / bytes - *offset));
   }
 
-  // Halide declares LLVM's intrinsic for prefetches of its own; a call by this name reaches it.
-  Stmt prefetch(const Expr& index, int bytes) const {
-    constexpr int kRead = 0, kSecondLevel = 2, kData = 1;
-    const Expr buffer = Halide::Internal::Variable::make(Halide::Handle(), stream_.buffer);
-    const Expr offset = (Halide::cast<int64_t>(index) + Expr(stream_.ahead)) * bytes;
-    const Expr address = Halide::reinterpret<uint64_t>(buffer) + Halide::cast<uint64_t>(offset);
-    return Halide::Internal::Evaluate::make(Halide::Internal::Call::make(
-        Halide::Int(32), "llvm.prefetch.p0",
-        {Halide::reinterpret(Halide::Handle(), address), kRead, kSecondLevel, kData}, Halide::Internal::Call::Extern));
-  }
-
   const Stream stream_;
   std::map<std::string, Expr> lets_;
   std::vector<const For*> loops_;  // around
@@ -156,7 +283,13 @@ class Prefetches : public Halide::Internal::IRMutator {
 }  // namespace
 
 void add_prefetches(Halide::Pipeline& pipeline, const std::vector<Stream>& streams) {
-  for (const Stream& stream : streams) pipeline.add_custom_lowering_pass(new Prefetches(stream));
+  for (const Stream& stream : streams) {
+    if (stream.during.empty()) {
+      pipeline.add_custom_lowering_pass(new Prefetches(stream));
+    } else {
+      pipeline.add_custom_lowering_pass(new BurstPrefetches(stream));
+    }
+  }
 }
 
 }  // namespace convoke

@@ -13,7 +13,7 @@ namespace convoke {
 // Before each store to the buffer of a stream, or of something read from it: a prefetch into the second-level cache,
 // for each line that the iteration has not yet touched, of the line stream.ahead elements further on. It may lie beyond
 // the buffer's end. Where the turns of a loop all read the same, as tiles do a panel of weights, each prefetches a
-// share of what lies ahead instead.
+// share of what lies ahead instead. Of reads in bursts the iterations of stream.during share in the next burst.
 void add_prefetches(Halide::Pipeline& pipeline, const std::vector<Stream>& streams);
 
 }  // namespace convoke

@@ -267,6 +267,31 @@ void schedule_tasks(const WeightGradientWork& work, const WeightGradientSums& s,
   Func(s.sums).compute_at(weights, co).bound_extent(s.ci, 1).bound_extent(s.co, form.blocks);
 }
 
+// Chunks read all of the batch once, in bursts of a group's rows: the next group's are on their way during the sums,
+// where the L2 cache keeps them beside this one's. Tasks that are blocks of channels read lines here and there.
+std::vector<Stream> next_rows(const WeightGradientWork& work, const Func& products, const TargetSpec& target) {
+  constexpr int64_t kFloat = 4;
+  const TappedAxis &x = work.problem.x, &y = work.problem.y;
+  const Kernel& kernel = *work.body.kernel;
+  std::vector<Stream> streams = activation_streams(work.body, kPixelsAhead);
+  if (work.form.chunks == 1) return streams;
+  const bool has_images = work.form.images > 1;
+  const int64_t outputs = int64_t{x.out} * (has_images ? work.form.images * y.out : work.form.rows);
+  const int64_t inputs = int64_t{x.in} * (has_images ? work.form.images * y.in : work.form.rows * y.stride);
+  const int64_t bursts[] = {outputs * work.problem.out_c * work.problem.groups,
+                            inputs * work.problem.in_c * work.problem.groups};
+  if (kFloat * (bursts[0] + bursts[1]) > target.l2_bytes / 3) return streams;
+  for (int operand : {0, 1}) {
+    const int input = anchor_input(kernel, operand);
+    // Of every second pixel of every second row a quarter is read.
+    if (input < 0 || (operand == 1 && x.expanded && x.stride > 1)) continue;
+    const std::string& name = work.body.params[static_cast<size_t>(input)].name();
+    std::erase_if(streams, [&](const Stream& stream) { return stream.buffer == name; });
+    streams.push_back({.buffer = name, .ahead = bursts[operand], .during = products.name(), .burst = bursts[operand]});
+  }
+  return streams;
+}
+
 Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {
   Body body = make_body(kernel);
   const WeightGradientWork work{
@@ -295,7 +320,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
     schedule_tasks(work, sums, weights, 0);
   }
   BuiltKernel built = finish(body, outputs);
-  built.streams = activation_streams(body, kPixelsAhead);
+  built.streams = next_rows(work, sums.tile, target);
   return built;
 }
 

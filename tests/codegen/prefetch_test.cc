@@ -124,6 +124,39 @@ TEST_CASE("where the number of turns is not constant, as many share as the strea
   for (int turns : {1, 2, 4}) CHECK(count_of(products(std::nullopt, turns), "llvm.prefetch") == kLines / turns);
 }
 
+// Sums of a copy of each `kRows` rows of `w`, two vectors at a time; each turn copies the next rows.
+std::string sums_of_copies(int64_t burst) {
+  constexpr int kRows = 16;
+  ImageParam w(Halide::Float(32), 2, "w");
+  w.dim(0).set_bounds(0, kColumns);
+  w.dim(1).set_stride(kColumns);
+  Var x("x"), y("y"), t("t"), xo("xo");
+  RDom r(0, kRows, "r");
+  Func copy("copy"), sums("sums"), out("out");
+  copy(x, y, t) = w(x, t * kRows + y);
+  sums(x, t) = 0.0f;
+  sums(x, t) += copy(x, r, t);
+  out(x, t) = sums(x, t);
+  out.bound(x, 0, kColumns).split(x, xo, x, kLanes).vectorize(x).unroll(xo);
+  copy.compute_at(out, t).vectorize(x, kLanes);
+  sums.compute_at(out, t).bound_extent(x, kColumns).split(x, xo, x, kLanes).vectorize(x);
+  sums.update().split(x, xo, x, kLanes).reorder(x, r, xo).vectorize(x);
+  Halide::Pipeline pipeline(out);
+  add_prefetches(pipeline, {{.buffer = "w", .ahead = kAhead, .during = sums.name(), .burst = burst}});
+  std::ostringstream text;
+  text << pipeline.compile_to_module({w}, "kernel",
+                                     Halide::Target("x86-64-linux-avx2-no_runtime-no_asserts-no_bounds_query"));
+  return text.str();
+}
+
+TEST_CASE("the iterations of what stands behind a burst of reads share in the next one") {
+  constexpr int kIterations = 16 * kColumns / kLanes, kLine = 64 / 4;
+  CHECK(count_of(sums_of_copies(kIterations * kLine), "llvm.prefetch") == 1);
+  CHECK(count_of(sums_of_copies(kIterations * kLine + 1), "llvm.prefetch") == 2);
+  CHECK(count_of(sums_of_copies(3 * kIterations * kLine), "llvm.prefetch") == 3);
+  CHECK(count_of(sums_of_copies(kIterations * kLine), std::to_string(kAhead)) == 1);
+}
+
 TEST_CASE("what is no stream is not prefetched") {
   CHECK(count_of(statement({}), "prefetch") == 0);
   CHECK(count_of(statement({{"other", kAhead}}), "prefetch") == 0);
