@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kFeatures = "-no_runtime-user_context-no_asserts-no_bounds_query";
 // To be raised when something else is made of the same pipeline: other prefetches (prefetch.h), another measure
 // (scratch.h).
-constexpr std::string_view kForm = " form 4";
+constexpr std::string_view kForm = " form 5";
 constexpr std::string_view kDumpName = "kernel";
 
 // Halide reports by exceptions; this is the one place where they become Status.

@@ -126,28 +126,31 @@ class BurstPrefetches : public Halide::Internal::IRMutator {
     return mutated;
   }
 
+  // As deep as there is a line for each iteration.
   Stmt inside_turn(const For* loop, bool has_inner) {
     using Halide::Internal::Direction, Halide::Internal::find_constant_bound;
     const auto extent = as_const_int(find_constant_bound(loop->extent, Direction::Upper));
-    if (!extent) return loop;
+    if (!extent || (loops_.count > 1 && loops_.count * *extent > lines())) return loop;
     const Loops outer = loops_;
     const Expr variable = Halide::Internal::Variable::make(Halide::Int(32), loop->name);
     loops_ = {loops_.iteration * static_cast<int>(*extent) + (variable - loop->min), loops_.count * *extent};
-    const Stmt mutated = has_inner
-                             ? IRMutator::visit(loop)
-                             : For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy,
-                                         loop->device_api, Halide::Internal::Block::make(share(), loop->body));
+    Stmt body = has_inner ? mutate(loop->body) : loop->body;
+    if (body.same_as(loop->body)) body = Halide::Internal::Block::make(share(), body);
     loops_ = outer;
-    return mutated;
+    return For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy, loop->device_api,
+                     body);
   }
 
-  // Of the lines of the next burst.
+  int64_t elems_of_line() const { return kLineBytes / first_.bytes; }
+  int64_t lines() const { return (stream_.burst + elems_of_line() - 1) / elems_of_line(); }
+
+  // This iteration's, of the lines of the next burst.
   Stmt share() const {
-    const int64_t of_line = kLineBytes / first_.bytes, all = (stream_.burst + of_line - 1) / of_line;
-    const auto lines = static_cast<int>((all + loops_.count - 1) / loops_.count);
+    const auto many = static_cast<int>((lines() + loops_.count - 1) / loops_.count),
+               last = static_cast<int>(lines() - 1);
     std::vector<Stmt> statements;
-    for (int line = 0; line < lines; ++line) {
-      const Expr at = min(loops_.iteration * lines + line, static_cast<int>(all - 1)) * static_cast<int>(of_line);
+    for (int line = 0; line < many; ++line) {
+      const Expr at = min(loops_.iteration * many + line, last) * static_cast<int>(elems_of_line());
       statements.push_back(
           prefetch(stream_.buffer, Halide::cast<int64_t>(first_.index + at) + Expr(stream_.ahead), first_.bytes));
     }

@@ -154,6 +154,8 @@ TEST_CASE("the iterations of what stands behind a burst of reads share in the ne
   CHECK(count_of(sums_of_copies(kIterations * kLine), "llvm.prefetch") == 1);
   CHECK(count_of(sums_of_copies(kIterations * kLine + 1), "llvm.prefetch") == 2);
   CHECK(count_of(sums_of_copies(3 * kIterations * kLine), "llvm.prefetch") == 3);
+  // Of fewer lines an iteration of the loop around has some.
+  CHECK(count_of(sums_of_copies(kIterations / 2 * kLine), "llvm.prefetch") == 8);
   CHECK(count_of(sums_of_copies(kIterations * kLine), std::to_string(kAhead)) == 1);
 }
 
