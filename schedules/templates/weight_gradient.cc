@@ -184,7 +184,7 @@ void schedule_copies(const WeightGradientWork& work, WeightGradientSums& s, cons
 }
 
 TappedAxis axis_of(int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t in, int64_t out) {
-  const int64_t before = std::max<int64_t>(0, padding - (out - 1) * stride) / dilation;
+  const int64_t before = std::clamp<int64_t>((padding - (out - 1) * stride) / dilation, 0, kernel - 1);
   const int64_t end = std::clamp((in - 1 + padding) / dilation + 1, before + 1, kernel), taps = end - before;
   return {.kernel = static_cast<int>(taps),
           .stride = static_cast<int>(stride),
