@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kFeatures = "-no_runtime-user_context-no_asserts-no_bounds_query";
 // To be raised when something else is made of the same pipeline: other prefetches (prefetch.h), another measure
 // (scratch.h).
-constexpr std::string_view kForm = " form 5";
+constexpr std::string_view kForm = " form 6";
 constexpr std::string_view kDumpName = "kernel";
 
 // Halide reports by exceptions; this is the one place where they become Status.
@@ -81,8 +81,7 @@ std::string content_key(const BuiltKernel& built, const Halide::Target& target) 
   }
   for (const Stream& stream : built.streams) {
     append_field(content, stream.buffer);
-    append_field(content,
-                 fmt::format("{} {} {} {}", stream.ahead, stream.turns, stream.burst, stream.stage + stream.during));
+    append_field(content, fmt::format("{} {} {} {}", stream.ahead, stream.turns, stream.stage, stream.during));
   }
   return content_hash(content);
 }

@@ -115,12 +115,13 @@ class BurstPrefetches : public Halide::Internal::IRMutator {
     Updates updates(stream_.during);
     loop->body.accept(&updates);
     if (!updates.found) return loop;
-    if (first_.index.defined()) return inside_turn(loop, updates.in_loop);
+    if (first_.defined()) return inside_turn(loop, updates.in_loop);
     Stmt mutated = IRMutator::visit(loop);
     if (!mutated.same_as(loop) || !loads(loop->body, stream_.buffer)) return mutated;
     FirstLoad first(stream_.buffer);
     loop->body.accept(&first);
-    first_ = {first.index, first.bytes};
+    first_ = first.index;
+    bytes_ = first.bytes;
     mutated = IRMutator::visit(loop);
     first_ = {};
     return mutated;
@@ -141,8 +142,8 @@ class BurstPrefetches : public Halide::Internal::IRMutator {
                      body);
   }
 
-  int64_t elems_of_line() const { return kLineBytes / first_.bytes; }
-  int64_t lines() const { return (stream_.burst + elems_of_line() - 1) / elems_of_line(); }
+  int64_t elems_of_line() const { return kLineBytes / bytes_; }
+  int64_t lines() const { return (stream_.ahead + elems_of_line() - 1) / elems_of_line(); }
 
   // This iteration's, of the lines of the next burst.
   Stmt share() const {
@@ -151,17 +152,10 @@ class BurstPrefetches : public Halide::Internal::IRMutator {
     std::vector<Stmt> statements;
     for (int line = 0; line < many; ++line) {
       const Expr at = min(loops_.iteration * many + line, last) * static_cast<int>(elems_of_line());
-      statements.push_back(
-          prefetch(stream_.buffer, Halide::cast<int64_t>(first_.index + at) + Expr(stream_.ahead), first_.bytes));
+      statements.push_back(prefetch(stream_.buffer, Halide::cast<int64_t>(first_ + at) + Expr(stream_.ahead), bytes_));
     }
     return Halide::Internal::Block::make(statements);
   }
-
-  // An element, and how many bytes it has.
-  struct First {
-    Expr index;
-    int bytes = 0;
-  };
 
   // The loops between the turn and the statement: which of all their iterations this is.
   struct Loops {
@@ -170,7 +164,8 @@ class BurstPrefetches : public Halide::Internal::IRMutator {
   };
 
   const Stream stream_;
-  First first_;
+  Expr first_;  // element of the turn's burst, of so many bytes
+  int bytes_ = 0;
   Loops loops_;
 };
 

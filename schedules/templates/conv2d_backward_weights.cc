@@ -287,7 +287,7 @@ std::vector<Stream> next_rows(const WeightGradientWork& work, const Func& produc
     if (input < 0 || (operand == 1 && x.expanded && x.stride > 1)) continue;
     const std::string& name = work.body.params[static_cast<size_t>(input)].name();
     std::erase_if(streams, [&](const Stream& stream) { return stream.buffer == name; });
-    streams.push_back({.buffer = name, .ahead = bursts[operand], .during = products.name(), .burst = bursts[operand]});
+    streams.push_back({.buffer = name, .ahead = bursts[operand], .during = products.name()});
   }
   return streams;
 }

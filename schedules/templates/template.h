@@ -22,12 +22,9 @@ namespace convoke {
 struct Stream {
   std::string buffer;
   int64_t ahead;
-  std::string stage = {};  // the Func whose reads count; otherwise those of all
-  int64_t turns = 3;       // of a loop that reads the same in each: so many share, where their number is not constant
-  // Where reads come in bursts, copies with long products of them behind: the Func of the products, and the elements
-  // of a burst. What lies `ahead` of its first one is fetched during its products.
-  std::string during = {};
-  int64_t burst = 0;
+  std::string stage = {};   // the Func whose reads count; otherwise those of all
+  int64_t turns = 3;        // of a loop that reads the same in each: so many share, where their number is not constant
+  std::string during = {};  // where each turn reads `ahead` elements in a burst: the Func of the products behind it
 };
 
 struct BuiltKernel {
