@@ -2,8 +2,8 @@
 //
 // A tile is a block's lanes times a few features, its accumulators in registers while a chunk of samples is summed;
 // each sample loads the block's gradients and broadcasts one scalar a feature. The chunk's gradients are copied to a
-// panel first, with zeros in the lanes beyond the last output. A task is a block of outputs times a range of features;
-// the chunks' sums add up in its scratch, in order.
+// panel first, with zeros in the lanes beyond the last output. A task is a block of outputs times a range of features.
+// The first chunk, which mostly is all, is written as it is summed; those behind it were added up in scratch, in order.
 #include <algorithm>
 #include <numeric>
 
@@ -12,10 +12,11 @@
 namespace convoke::gemm {
 namespace {
 
-using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var;
+using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::TailStrategy, Halide::Var,
+    Halide::VarOrRVar;
 
-constexpr int kChunk = 64;         // samples
-constexpr int kTaskFeatures = 64;  // about
+constexpr int kChunk = 64;          // samples
+constexpr int kTaskFeatures = 256;  // about
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"chunk", {16, 32, 64, 128}}, {"features", {16, 32, 64, 128, 256}}};
@@ -25,26 +26,56 @@ Knobs defaults(const Linear&, BatchClass, const TargetSpec&) {
   return {{"chunk", kChunk}, {"features", kTaskFeatures}};
 }
 
-// Rows of dy cut into blocks: panel(l,i,b,q) is lane l of sample i of chunk q. Where the last block is not full,
-// vectors are copied that divide a row, each of which is inside or outside as a whole.
-struct Panel {
-  Func func;
-  int lanes;
+// sums(l,c,x,y,b,q) of the samples of chunk q that r counts. panel(l,i,b,q) is lane l of its sample i: where the last
+// block is not full, vectors are copied that divide a row, each of which is inside or outside as a whole.
+struct Chunk {
+  int samples;
+  RDom r;
+  int lanes;  // of a vector that is copied
+  Func panel{"panel"}, sums{"sums"};
 };
 
-Panel copy_gradients(const Body& body, const Layer& layer, int chunk) {
+Chunk make_chunk(const Body& body, const Layer& layer, int samples, const RDom& r) {
+  Chunk chunk{.samples = samples, .r = r, .lanes = layer.lanes};
   const Func& dy = anchor_operand(body, 0);
-  Var l("l"), i("i"), b("b"), q("q");
-  const Expr n = min(q * chunk + i, body.batch - 1);
-  Func panel("panel");
+  Var l("l"), i("i"), c("c"), x("x"), y("y"), b("b"), q("q");
+  const Expr n = min(q * samples + i, body.batch - 1);
   if (layer.out % layer.block == 0) {
-    panel(l, i, b, q) = dy(b * layer.block + l, n);
-    return {panel, layer.lanes};
+    chunk.panel(l, i, b, q) = dy(b * layer.block + l, n);
+  } else {
+    chunk.lanes = std::gcd(layer.out, layer.lanes);
+    const Expr first = b * layer.block + l / chunk.lanes * chunk.lanes;
+    chunk.panel(l, i, b, q) =
+        select(first < layer.out, dy(min(first, layer.out - chunk.lanes) + l % chunk.lanes, n), 0.0f);
   }
-  const int lanes = std::gcd(layer.out, layer.lanes);
-  const Expr first = b * layer.block + l / lanes * lanes;
-  panel(l, i, b, q) = select(first < layer.out, dy(min(first, layer.out - lanes) + l % lanes, n), 0.0f);
-  return {panel, lanes};
+  const FeatureIndex at = {min(likely(c), layer.c - 1), x, y};
+  chunk.sums(l, c, x, y, b, q) = 0.0f;
+  const Expr summed = min(q * samples + r, body.batch - 1);
+  chunk.sums(l, c, x, y, b, q) += chunk.panel(l, r, b, q) * layer.input(anchor_operand(body, 1), at, summed);
+  return chunk;
+}
+
+// Sums of a tile of `features` at one loop of `user`, the panel at another.
+void schedule_chunk(Chunk& chunk, const Layer& layer, int features, const Func& user, const Var& at,
+                    const VarOrRVar& panel_at) {
+  const std::vector<Var> p = chunk.panel.args(), s = chunk.sums.args();
+  chunk.panel.compute_at(Halide::LoopLevel(user, panel_at))
+      .store_in(MemoryType::Heap)
+      .bound_extent(p[0], layer.block)
+      .bound_storage(p[1], chunk.samples)
+      .bound_extent(p[2], 1)
+      .bound_extent(p[3], 1)
+      .vectorize(p[0], chunk.lanes)
+      .unroll(p[0]);
+  chunk.sums.compute_at(user, at)
+      .store_in(MemoryType::Register)
+      .bound_extent(s[0], layer.block)
+      .bound_extent(s[1], features)
+      .vectorize(s[0], layer.lanes)
+      .unroll(s[0])
+      .unroll(s[1]);
+  for (size_t other = 2; other < s.size(); ++other) chunk.sums.bound_extent(s[other], 1);
+  chunk.sums.update().reorder(s[0], s[1], chunk.r).vectorize(s[0], layer.lanes).unroll(s[0]).unroll(s[1]);
 }
 
 // Outputs as they are, but zero in the lanes beyond the last output.
@@ -71,28 +102,26 @@ Range range_of(const Layer& layer, const Knobs& knobs) {
 }
 
 BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
-  const int chunk = static_cast<int>(knobs.at("chunk"));
+  const int samples = static_cast<int>(knobs.at("chunk"));
   const Range range = range_of(layer, knobs);
-  const int features = range.channels * range.pixels, tile = tile_features(layer.vectors(), features, target);
+  const int tile = tile_features(layer.vectors(), range.channels, target);
   Body body = make_body(layer.kernel);
-  Panel panel = copy_gradients(body, layer, chunk);
-  // f counts channels and pixels of a row.
-  Var l("l"), f("f"), y("y"), b("b"), q("q");
-  RDom r(0, chunk, "r"), chunks(0, (body.batch + chunk - 1) / chunk, "chunks");
-  r.where(q * chunk + r < body.batch);
-  const Expr feature = min(likely(f), layer.c * layer.w - 1);
-  const Expr sample = min(likely(q * chunk + r), body.batch - 1);
-  const FeatureIndex at = {feature % layer.c, feature / layer.c, y};
-  Func sums("sums"), total("total"), result("result");
-  sums(l, f, y, b, q) = 0.0f;
-  sums(l, f, y, b, q) += panel.func(l, r, b, q) * layer.input(anchor_operand(body, 1), at, sample);
-  total(l, f, y, b) = 0.0f;
-  total(l, f, y, b) += sums(l, f, y, b, chunks);
-  Var c("c"), x("x");
+  Var l("l"), c("c"), x("x"), y("y"), b("b"), q("q");
+  RDom r(0, samples, "r"), later(1, max((body.batch + samples - 1) / samples - 1, 0), "later");
+  r.where(q * samples + r < body.batch);
+  Chunk first = make_chunk(body, layer, samples, RDom(0, min(body.batch, samples), "r")),
+        others = make_chunk(body, layer, samples, r);
+  Func total("total"), result("result");
+  total(l, c, x, y, b) = Halide::undef<float>();
+  total(l, c, x, y, b) = select(later == 1, 0.0f, total(l, c, x, y, b)) + others.sums(l, c, x, y, b, later);
+  const Expr is_all = body.batch <= samples;
+  const auto sum = [&](const Expr& px, const Expr& py) {
+    return first.sums(l, c, px, py, b, 0) + select(is_all, 0.0f, total(l, c, px, py, b));
+  };
   if (layer.is_image) {
-    result(l, c, x, y, b) = total(l, x * layer.c + c, y, b);
+    result(l, c, x, y, b) = sum(x, y);
   } else {
-    result(l, c, b) = total(l, c, 0, b);
+    result(l, c, b) = sum(0, 0);
   }
   set_anchor(body, {result});
   clear_padding(body, layer);
@@ -100,38 +129,40 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
 
   Func& out = outputs[0];
   const std::vector<Var> dims = out.args();
-  Var co("co"), ci("ci"), fo("fo"), fi("fi"), task("task");
+  Var co("co"), ci("ci"), to("to"), ti("ti"), task("task");
   out.bound(dims[0], 0, layer.block).bound(dims[1], 0, layer.c).bound(dims.back(), 0, layer.blocks());
   out.split(dims[1], co, ci, range.channels, tail_of(layer.c, range.channels));
-  out.vectorize(dims[0], layer.lanes).unroll(dims[0]);
+  out.split(ci, to, ti, tile, tail_of(range.channels, tile));
+  out.vectorize(dims[0], layer.lanes).unroll(dims[0]).unroll(ti);
   if (!layer.is_image) {
-    out.reorder(dims[0], ci, co, dims[2]).fuse(co, dims[2], task);
+    out.reorder(dims[0], ti, to, co, dims[2]).fuse(co, dims[2], task);
   } else {
     out.bound(dims[2], 0, layer.w).bound(dims[3], 0, layer.h);
-    out.reorder(dims[0], ci, dims[2], co, dims[3], dims[4]).fuse(co, dims[3], task).fuse(task, dims[4], task);
-    if (range.pixels == 1) out.reorder(dims[0], ci, dims[2], task).fuse(dims[2], task, task);
+    out.reorder(dims[0], ti, to, dims[2], co, dims[3], dims[4]).fuse(co, dims[3], task).fuse(task, dims[4], task);
+    if (range.pixels == 1) out.reorder(dims[0], ti, to, dims[2], task).fuse(dims[2], task, task);
   }
   out.parallel(task);
-  total.compute_at(out, task).bound_extent(l, layer.block).bound_extent(y, 1).bound_extent(b, 1);
-  total.bound_extent(f, ceil_div(features, tile) * tile).vectorize(l, layer.lanes).unroll(l);
-  total.update()
-      .split(f, fo, fi, tile, TailStrategy::RoundUp)
-      .reorder(l, fi, fo, y, b, chunks)
+  Var tot("tot"), tit("tit");
+  total.compute_at(out, task).store_in(MemoryType::Heap).bound_extent(l, layer.block).bound_extent(y, 1);
+  total.bound_extent(b, 1)
+      .update()
+      .split(c, tot, tit, tile, TailStrategy::RoundUp)
+      .reorder(l, tit, tot, x, y, b, later)
       .vectorize(l, layer.lanes)
       .unroll(l)
-      .unroll(fi);
-  sums.compute_at(total, fo).store_in(MemoryType::Register).bound_extent(l, layer.block).bound_extent(f, tile);
-  sums.bound_extent(y, 1).bound_extent(b, 1).bound_extent(q, 1).vectorize(l, layer.lanes).unroll(l).unroll(f);
-  sums.update().reorder(l, f, r.x).vectorize(l, layer.lanes).unroll(l).unroll(f);
-  const std::vector<Var> of_panel = panel.func.args();
-  panel.func.compute_at(total, chunks).bound_extent(of_panel[0], layer.block).bound_storage(of_panel[1], chunk);
-  panel.func.bound_extent(of_panel[2], 1).bound_extent(of_panel[3], 1);
-  panel.func.vectorize(of_panel[0], panel.lanes).unroll(of_panel[0]);
-  BuiltKernel built = finish(body, outputs);
-  // What the next task writes is on its way meanwhile, where no cache holds it.
+      .unroll(tit);
+  schedule_chunk(first, layer, tile, out, to, task);
+  schedule_chunk(others, layer, tile, total, tot, later);
   constexpr int64_t kFloat = 4;
   const bool is_large = kFloat * layer.in() * layer.out > target.l2_bytes;
-  if (is_large) built.streams = next_tiles(body, out, int64_t{features} * layer.block, 0);
+  if (!is_large) {
+    out.never_partition(task);  // the last block would have code of its own
+    return finish(body, outputs);
+  }
+  out.specialize(is_all);
+  // What the next task writes is on its way meanwhile: no cache holds it.
+  BuiltKernel built = finish(body, outputs);
+  built.streams = next_tiles(body, out, int64_t{range.channels} * range.pixels * layer.block, 0);
   return built;
 }
 

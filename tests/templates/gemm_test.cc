@@ -125,7 +125,9 @@ TEST_CASE("data gradients of linears of any size and packing") {
 }
 
 TEST_CASE("weight gradients of linears of any size and packing") {
-  for (const Problem& problem : kProblems) check(backward_weights_key(problem), 1);
+  for (const Problem& problem : kProblems) {
+    for (int64_t chunk : {16, 64}) check(backward_weights_key(problem), 1, {{"chunk", chunk}});
+  }
 }
 
 }  // namespace
