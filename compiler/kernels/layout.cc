@@ -51,11 +51,13 @@ bool read_axis(std::string_view& text, LayoutAxis& axis) {
   return read_number(text, axis.block) && axis.block > 0;
 }
 
-// "winograd4:", "winograd4stride2:" or "winograd4rotated:", perhaps.
+// "winograd4:", "winograd2x4:", "winograd4stride2:" or "winograd4rotated:", perhaps.
 bool read_transform(std::string_view& text, KernelTransform& transform) {
   if (!text.starts_with(kTransformed)) return true;
   text.remove_prefix(kTransformed.size());
-  if (!read_number(text, transform.tile) || transform.tile == 0) return false;
+  if (!read_number(text, transform.tile_y) || transform.tile_y == 0) return false;
+  transform.tile_x = transform.tile_y;
+  if (accept(text, 'x') && (!read_number(text, transform.tile_x) || transform.tile_x == transform.tile_y)) return false;
   if (text.starts_with(kStride)) {
     text.remove_prefix(kStride.size());
     if (!read_number(text, transform.stride) || transform.stride < 2) return false;
@@ -66,21 +68,23 @@ bool read_transform(std::string_view& text, KernelTransform& transform) {
 }
 
 std::string to_string(const KernelTransform& transform) {
-  if (transform.tile == 0) return "";
-  return std::string(kTransformed) + std::to_string(transform.tile) +
+  if (transform.tile_y == 0) return "";
+  return std::string(kTransformed) + std::to_string(transform.tile_y) +
+         (transform.tile_x == transform.tile_y ? "" : "x" + std::to_string(transform.tile_x)) +
          (transform.stride == 1 ? "" : std::string(kStride) + std::to_string(transform.stride)) +
          (transform.rotated ? std::string(kRotated) : "") + ":";
 }
 
 // There are transforms to 3 points and up to 9, of each of a stride's phases.
 Status check_transform(const Type& type, const Layout& layout) {
-  const auto fits = [&](int64_t kernel) {
-    const int64_t tile = layout.transform.tile, stride = layout.transform.stride;
+  const KernelTransform& transform = layout.transform;
+  const auto fits = [&](int64_t kernel, int64_t tile) {
+    const int64_t stride = transform.stride;
     const int64_t most_taps = (kernel + stride - 1) / stride;
     return kernel > stride && tile > 1 && tile + most_taps - 1 <= 9;
   };
-  if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2]) || !fits(type.dims[3]) ||
-      (!layout.view.empty() && layout.view != type.dims)) {
+  if (type.has_batch() || type.rank() != 4 || !fits(type.dims[2], transform.tile_y) ||
+      !fits(type.dims[3], transform.tile_x) || (!layout.view.empty() && layout.view != type.dims)) {
     return invalid_argument("there is no layout " + to_string(layout) + " of " + to_string(type));
   }
   return ok_status();
@@ -128,7 +132,8 @@ std::vector<int64_t> view_dims(const Type& type, const Layout& layout) {
   std::vector<int64_t> dims = layout.view;
   if (dims.empty()) dims.assign(type.dims.begin() + (type.has_batch() ? 1 : 0), type.dims.end());
   if (layout.transformed()) {
-    for (size_t d = 2; d < dims.size(); ++d) dims[d] += layout.transform.stride * (layout.transform.tile - 1);
+    dims[2] += layout.transform.stride * (layout.transform.tile_y - 1);
+    dims[3] += layout.transform.stride * (layout.transform.tile_x - 1);
   }
   return dims;
 }

@@ -31,9 +31,9 @@ struct LayoutAxis {
 };
 
 struct KernelTransform {
-  int64_t tile = 0;      // outputs m of F(m×m, k×k); 0: not transformed
-  int64_t stride = 1;    // of the convolution
-  bool rotated = false;  // the kernel is turned by 180° first, as data gradients want it
+  int64_t tile_y = 0, tile_x = 0;  // outputs of F(tile_y×tile_x, k×k); 0: not transformed
+  int64_t stride = 1;              // of the convolution
+  bool rotated = false;            // the kernel is turned by 180° first, as data gradients want it
   bool operator==(const KernelTransform&) const = default;
 };
 
@@ -43,12 +43,12 @@ struct Layout {
   KernelTransform transform = {};  // of an OIHW weight; the view then has the sizes before it, axes are not empty
   int64_t images = 0;              // of a block, of an activation without view and axes; 0: one after the other
   bool plain() const { return axes.empty() && images == 0; }
-  bool transformed() const { return transform.tile != 0; }
+  bool transformed() const { return transform.tile_y != 0; }
   bool operator==(const Layout&) const = default;
 };
 
 // "plain", "(120,16,5,5)0/16.2.3.1.0%16", "winograd4:0/16.2.3.1.0%16", "winograd4rotated:1/16.2.3.0.1%16",
-// "winograd4stride2:0/16.2.3.1.0%16", "images16":
+// "winograd2x4:0/16.2.3.1.0%16" (2 rows, 4 columns), "winograd4stride2:0/16.2.3.1.0%16", "images16":
 // the text form of a kernel's key.
 std::string to_string(const Layout&);
 Result<Layout> parse_layout(std::string_view text);

@@ -1,4 +1,4 @@
-// conv2d_winograd: convolutions and data gradients by minimal filtering F(m×m, k×k) (winograd.h), m = 2 to 7:
+// conv2d_winograd: convolutions and data gradients by minimal filtering F(my×mx, k×k) (winograd.h), each 2 to 7:
 // y = Aᵀ[Σ_c U ⊗ V]A with U = G w Gᵀ, V = Bᵀ d B: for each of the points in two dimensions a matrix product over
 // channels. A data gradient, of stride 1, is the convolution of the output gradient with the rotated kernel.
 //
@@ -54,7 +54,12 @@ int registers(const Knobs& knobs) {
 }
 
 double relative_error(const Kernel& kernel, const Knobs& knobs) {
-  return winograd_error(*winograd_problem(kernel), static_cast<int>(knobs.at("tile")));
+  const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
+  return winograd_error(*winograd_problem(kernel), knob("tile_y"), knob("tile_x"));
+}
+
+KernelTransform transform_of(const WinogradProblem& problem, const WinogradForm& form) {
+  return {.tile_y = form.y.outputs, .tile_x = form.x.outputs, .stride = problem.stride, .rotated = !problem.is_forward};
 }
 
 // [i][made/block][j][summed][made%block] of the transformed weight: products read it from its begin to its end. With
@@ -69,7 +74,7 @@ PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetS
   Layout& layout = layouts.inputs[weight];
   layout.view = kernel.body.type(kernel.inputs[weight]).dims;
   layout.axes = {{2}, {made, kOuter, block}, {3}, {summed}, {made, kInner, block}};
-  layout.transform = {.tile = knobs.at("tile"), .stride = problem.stride, .rotated = !problem.is_forward};
+  layout.transform = transform_of(problem, winograd_form(problem, knobs, target));
   return layouts;
 }
 
@@ -101,8 +106,8 @@ Expr input_pixel(const Body& body, const WinogradProblem& problem, const Winogra
                  const Expr& px, const Expr& py) {
   const Expr tx = s.bx * form.tx + s.t % form.tx, ty = s.by * form.ty + s.t / form.tx % form.ty;
   const Expr n = min(s.bn * form.images + s.t / (form.tx * form.ty), body.batch - 1);
-  const int step = form.tile() * problem.stride;
-  const Expr x = tx * step + px - problem.x.padding, y = ty * step + py - problem.y.padding;
+  const Expr x = tx * (form.x.outputs * problem.stride) + px - problem.x.padding,
+             y = ty * (form.y.outputs * problem.stride) + py - problem.y.padding;
   const Expr inside = likely(x >= 0 && x < problem.x.source) && likely(y >= 0 && y < problem.y.source);
   return select(inside,
                 anchor_operand(body, 0)(s.c, clamp(x, 0, problem.x.source - 1), clamp(y, 0, problem.y.source - 1), n),
@@ -115,9 +120,8 @@ Func transformed_weight(const Body& body, const WinogradProblem& problem, const 
   const int input = anchor_input(*body.kernel, 1);
   Func transformed = weight;
   if (!body.kernel->input_layouts[static_cast<size_t>(input)].transformed()) {
-    const KernelTransform transform = {.tile = form.tile(), .stride = problem.stride, .rotated = !problem.is_forward};
-    transformed =
-        winograd_weights(weight, body.kernel->body.type(body.kernel->inputs[static_cast<size_t>(input)]), transform);
+    transformed = winograd_weights(weight, body.kernel->body.type(body.kernel->inputs[static_cast<size_t>(input)]),
+                                   transform_of(problem, form));
     transformed.compute_root();
   }
   return transformed;
@@ -132,14 +136,13 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
     return elements;
   };
-  const int n = form.points();
   s.source(at) = input_pixel(body, problem, form, s, s.j, s.i);
-  s.columns(at) =
-      mux(s.i, winograd_input(form.filtering,
-                              vector(n, [&](const Expr& e) { return s.source(s.c, e, s.j, s.t, s.bx, s.by, s.bn); })));
-  s.input(at) =
-      mux(s.j, winograd_input(form.filtering,
-                              vector(n, [&](const Expr& e) { return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn); })));
+  s.columns(at) = mux(s.i, winograd_input(form.y, vector(form.y.points(), [&](const Expr& e) {
+                                            return s.source(s.c, e, s.j, s.t, s.bx, s.by, s.bn);
+                                          })));
+  s.input(at) = mux(s.j, winograd_input(form.x, vector(form.x.points(), [&](const Expr& e) {
+                                          return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn);
+                                        })));
   const Func weight = transformed_weight(body, problem, form);
   const Expr tile = min(s.t, form.block_tiles() - 1);
   s.sums(at) = 0.0f;
@@ -152,17 +155,17 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     const Expr t = form.images == 1 ? block_tile : min(block_tile, computed_tiles(body, form) - 1);
     return s.products(s.c, e, s.j, t, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
   };
-  s.rows(tile_at) = mux(s.i, winograd_output(form.filtering, vector(n, product)));
-  const int m = form.tile();
-  s.pixels(s.c, s.j, s.y, s.tx, s.n) =
-      mux(s.j, winograd_output(form.filtering,
-                               vector(n, [&](const Expr& e) { return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n); })));
+  s.rows(tile_at) = mux(s.i, winograd_output(form.y, vector(form.y.points(), product)));
+  const int m = form.y.outputs;
+  s.pixels(s.c, s.j, s.y, s.tx, s.n) = mux(s.j, winograd_output(form.x, vector(form.x.points(), [&](const Expr& e) {
+                                                                  return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n);
+                                                                })));
   return s;
 }
 
 Func result_of(const Body& body, const WinogradProblem& problem, const WinogradForm& form, const Stages& s) {
   Var c("c"), x("x"), y("y"), n("n");
-  const int m = form.tile();
+  const int m = form.x.outputs;
   Expr value = s.pixels(c, x % m, y, x / m, n);
   if (problem.has_bias) value += anchor_operand(body, 2)(c);
   Func result("result");
@@ -253,8 +256,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
 
   Func& out = outputs[0];
   const std::vector<Var> at = out.args();
-  const int m = form.tile(), unit = m * form.unit / problem.pool, block_x = m * form.tx / problem.pool,
-            block_y = m * form.ty / problem.pool, out_x = problem.x.out / problem.pool,
+  const int mx = form.x.outputs, my = form.y.outputs, unit_x = mx * form.unit_x / problem.pool,
+            unit_y = my * form.unit_y / problem.pool, block_x = mx * form.tx / problem.pool,
+            block_y = my * form.ty / problem.pool, out_x = problem.x.out / problem.pool,
             out_y = problem.y.out / problem.pool;
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
       block("block"), task("task");
@@ -262,9 +266,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   out.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
       .split(c, c, lane, form.lanes, TailStrategy::RoundUp)
       .split(at[1], xb, x, block_x, tail_of(out_x, block_x))
-      .split(x, x, xi, unit, TailStrategy::RoundUp)
+      .split(x, x, xi, unit_x, TailStrategy::RoundUp)
       .split(at[2], yb, y, block_y, tail_of(out_y, block_y))
-      .split(y, y, yi, unit, TailStrategy::RoundUp)
+      .split(y, y, yi, unit_y, TailStrategy::RoundUp)
       .split(at[3], nb, n, form.images, form.images == 1 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf)
       .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
       .vectorize(lane)
@@ -283,23 +287,23 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   for (Func* stage : {&s.rows, &s.pixels}) {
     stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c);
   }
-  s.rows.bound(s.i, 0, m).bound(s.j, 0, form.points()).unroll(s.i);
+  s.rows.bound(s.i, 0, my).bound(s.j, 0, form.x.points()).unroll(s.i);
   // It would not see the extents where blocks of both axes are cut off.
-  s.pixels.bound(s.j, 0, m).bound_extent(s.tx, form.unit).unroll(s.j);
+  s.pixels.bound(s.j, 0, mx).bound_extent(s.tx, form.unit_x).unroll(s.j);
   if (unrolls_tiles(target)) {
     s.rows.unroll(s.j).compute_at(s.pixels, s.tx);
-    s.pixels.compute_at(out, c).bound_extent(s.y, m * form.unit).unroll(s.y);
+    s.pixels.compute_at(out, c).bound_extent(s.y, my * form.unit_y).unroll(s.y);
     out.unroll(yi);
   } else if (problem.pool > 1) {
     Var ty("ty");
     s.rows.compute_at(s.pixels, s.tx);
-    s.pixels.compute_at(out, c).bound_extent(s.y, m * form.unit).split(s.y, ty, s.y, m).reorder(s.y, s.tx, ty);
+    s.pixels.compute_at(out, c).bound_extent(s.y, my * form.unit_y).split(s.y, ty, s.y, my).reorder(s.y, s.tx, ty);
   } else {
     s.rows.compute_at(out, c).bound_extent(s.tx, 1).bound_extent(s.ty, 1);
     s.pixels.compute_at(out, yi);
   }
   BuiltKernel built = finish(body, outputs);
-  built.streams = next_tiles(body, out, int64_t{unit} * problem.made, int64_t{m} * problem.stride * problem.summed);
+  built.streams = next_tiles(body, out, int64_t{unit_x} * problem.made, int64_t{mx} * problem.stride * problem.summed);
   // Products of one point and block of channels read a panel of the weight; the next one is on its way meanwhile.
   const size_t weight = static_cast<size_t>(anchor_input(kernel, 1));
   if (kernel.input_layouts[weight].transformed()) {
@@ -310,7 +314,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   // Each block of channels reads the input's points of a row again. Where the L2 cache does not keep them beside the
   // weight, broadcasts would wait for the last cache a third of the time: the next register tile is on its way.
   const int64_t channels = padded_channels(problem.summed);
-  const auto row_bytes = static_cast<int64_t>(sizeof(float)) * form.points() * form.block_tiles() * channels;
+  const auto row_bytes = static_cast<int64_t>(sizeof(float)) * form.x.points() * form.block_tiles() * channels;
   if (row_bytes > target.l2_bytes * 3 / 4) {
     built.streams.push_back({.buffer = s.input.name(), .ahead = form.tiles * channels, .stage = s.sums.name()});
   }

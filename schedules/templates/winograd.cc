@@ -208,8 +208,8 @@ Exprs winograd_kernel_gradient(const Filtering& filtering, const Exprs& products
 
 Func winograd_weights(const Func& weight, const Type& type, const KernelTransform& transform) {
   const int width = static_cast<int>(type.dims[3]), height = static_cast<int>(type.dims[2]);
-  const auto filtering = [&](int taps) {
-    return Filtering{static_cast<int>(transform.tile), taps, static_cast<int>(transform.stride)};
+  const auto filtering = [&](int64_t tile, int taps) {
+    return Filtering{static_cast<int>(tile), taps, static_cast<int>(transform.stride)};
   };
   Var i("i"), j("j"), ci("ci"), co("co");
   Exprs rows;
@@ -219,10 +219,10 @@ Func winograd_weights(const Func& weight, const Type& type, const KernelTransfor
       const Expr tap = transform.rotated ? weight(width - 1 - x, height - 1 - y, ci, co) : weight(x, y, ci, co);
       row.push_back(tap);
     }
-    rows.push_back(mux(i, winograd_kernel(filtering(width), row)));
+    rows.push_back(mux(i, winograd_kernel(filtering(transform.tile_x, width), row)));
   }
   Func transformed("winograd_weights");
-  transformed(i, j, ci, co) = mux(j, winograd_kernel(filtering(height), rows));
+  transformed(i, j, ci, co) = mux(j, winograd_kernel(filtering(transform.tile_y, height), rows));
   return transformed;
 }
 

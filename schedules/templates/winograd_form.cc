@@ -41,11 +41,11 @@ int lanes_of(int channels, const TargetSpec& target) {
 }
 
 int blocks_of(const WinogradProblem& problem, const WinogradForm& form, int images) {
-  return ceil_div(problem.x.out, form.tile() * form.tx) * ceil_div(problem.y.out, form.tile() * form.ty) *
+  return ceil_div(problem.x.out, form.x.outputs * form.tx) * ceil_div(problem.y.out, form.y.outputs * form.ty) *
          ceil_div(images, form.images);
 }
 
-// F(tile×tile, kernel×kernel) of a stride.
+// F(tile×tile, kernel×kernel) of a stride; tiles with other columns than rows have the means of both.
 //
 // `error` is relative to the direct sums'. Rounding errors of independent terms add as squares: row i of A weighs those
 // of point j, whose transforms make factors of √Σ B² and √Σ G². Σ_j A²_ij·ΣB²_j·ΣG²_j over k terms, of the worst row;
@@ -70,6 +70,10 @@ const Offer& offer_of(const WinogradProblem& problem, int tile) {
   });
   ENSURE(found != std::end(kOffers)) << "F(" << tile << "," << problem.kernel << "), stride " << problem.stride;
   return *found;
+}
+
+double transform_price(const WinogradProblem& problem, const WinogradForm& form) {
+  return std::midpoint(offer_of(problem, form.x.outputs).transform, offer_of(problem, form.y.outputs).transform);
 }
 
 constexpr double kMostErrorOfSmall = 6;
@@ -119,8 +123,7 @@ double beyond(double cache_bytes, double bytes) { return std::max(0.0, 1 - cache
 double cost(const WinogradProblem& problem, const WinogradForm& form, int images, const TargetSpec& target) {
   constexpr double kFloat = 4, kLatency = 8, kVector = 0.35, kBroadcast = 0.15;
   constexpr double kByteOfCache = 0.6, kByteOfMemory = 2, kSpilledByte = 1.1, kExposed = 1.0 / 3, kTransformed = 32;
-  const double points = form.points() * form.points(), tiles = form.block_tiles(), in = problem.summed,
-               out = form.channels;
+  const double points = form.points(), tiles = form.block_tiles(), in = problem.summed, out = form.channels;
   const int blocks = blocks_of(problem, form, images);
 
   const double padded = ceil_div(form.block_tiles(), form.tiles) * form.tiles;
@@ -135,7 +138,7 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
   const auto transforms = [&](double bytes, int readers) {
     const double spilled = 2 * kSpilledByte * beyond(target.l2_bytes / 3.0, bytes);
     const double in_memory = (1 + readers) * kByteOfMemory * beyond(target.l3_bytes / 2.0, bytes);
-    return bytes * (offer_of(problem, form.tile()).transform / kFloat + spilled + in_memory);
+    return bytes * (transform_price(problem, form) / kFloat + spilled + in_memory);
   };
   const double share = points * (std::max(products, weight) + kExposed * std::min(products, weight));
   const double block = form.shares > 1
@@ -148,7 +151,8 @@ double cost(const WinogradProblem& problem, const WinogradForm& form, int images
 KnobRanges knobs_of_tiles(const WinogradProblem& problem, const std::vector<int64_t>& tiles, const TargetSpec& target) {
   return {{"images", {1, 2, 4, 8, 16}},
           {"tasks", {1, 2, 4, 8, 16}},
-          {"tile", tiles},
+          {"tile_x", tiles},
+          {"tile_y", tiles},
           {"tiles", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14}},
           {"tx", block_sizes(problem, tiles, problem.x.out)},
           {"ty", block_sizes(problem, tiles, problem.y.out)},
@@ -162,11 +166,11 @@ constexpr int kEnoughTasks = 4;
 
 // The cheapest knobs of a tile size whose blocks leave tasks for a few threads; of several images where all tiles of
 // one are few.
-Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const TargetSpec& target) {
+Knobs best_knobs(const WinogradProblem& problem, int64_t tile_y, int64_t tile_x, int images, const TargetSpec& target) {
   constexpr int kMaxTx = 32, kMaxImages = 16;
-  const std::set<int64_t> along_x = shares(problem, tile, problem.x.out),
-                          along_y = shares(problem, tile, problem.y.out);
-  const KnobRanges ranges = knobs_of_tiles(problem, {tile}, target);
+  const std::set<int64_t> along_x = shares(problem, tile_x, problem.x.out),
+                          along_y = shares(problem, tile_y, problem.y.out);
+  const KnobRanges ranges = knobs_of_tiles(problem, {tile_x}, target);
   Knobs best;
   auto least = std::pair(true, std::numeric_limits<double>::infinity());
   const auto try_block = [&](int64_t tx, int64_t ty, int64_t block_images) {
@@ -174,8 +178,8 @@ Knobs best_knobs(const WinogradProblem& problem, int tile, int images, const Tar
       for (int64_t tiles : ranges.at("tiles")) {
         const Tile registers = {.vectors = static_cast<int>(vectors), .pixels = static_cast<int>(tiles)};
         if (registers_of(registers) > target.vector_registers) continue;
-        Knobs knobs = {{"images", block_images}, {"tasks", 1}, {"tile", tile}, {"tiles", tiles}, {"tx", tx}, {"ty", ty},
-                       {"vectors", vectors}};
+        Knobs knobs = {{"images", block_images}, {"tasks", 1}, {"tile_x", tile_x}, {"tile_y", tile_y},
+                       {"tiles", tiles},         {"tx", tx},   {"ty", ty},         {"vectors", vectors}};
         if (blocks_of(problem, winograd_form(problem, knobs, target), images) < kEnoughTasks)
           knobs["tasks"] = kEnoughTasks;
         const WinogradForm form = winograd_form(problem, knobs, target);
@@ -235,22 +239,26 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
 
 bool has_tiles(const WinogradProblem& problem, TileSizes sizes) { return !tiles_of(problem, sizes).empty(); }
 
-double winograd_error(const WinogradProblem& problem, int tile) { return offer_of(problem, tile).error; }
+double winograd_error(const WinogradProblem& problem, int tile_y, int tile_x) {
+  return std::sqrt(offer_of(problem, tile_y).error * offer_of(problem, tile_x).error);
+}
 
 WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, const TargetSpec& target) {
   const auto knob = [&](std::string_view name) { return static_cast<int>(knobs.find(name)->second); };
   const int lanes = lanes_of(problem.made, target), block = knob("vectors") * lanes, blocks = problem.made / block;
   const int channels = block * static_cast<int>(largest_divisor(blocks, ceil_div(blocks, knob("tasks"))));
-  const int unit = unit_of(problem, knob("tile"));
-  return {.filtering = {knob("tile"), problem.kernel, problem.stride},
-          .tx = ceil_div(knob("tx"), unit) * unit,
-          .ty = ceil_div(knob("ty"), unit) * unit,
+  const int unit_x = unit_of(problem, knob("tile_x")), unit_y = unit_of(problem, knob("tile_y"));
+  return {.x = {knob("tile_x"), problem.kernel, problem.stride},
+          .y = {knob("tile_y"), problem.kernel, problem.stride},
+          .tx = ceil_div(knob("tx"), unit_x) * unit_x,
+          .ty = ceil_div(knob("ty"), unit_y) * unit_y,
           .images = knob("images"),
           .tiles = knob("tiles"),
           .vectors = knob("vectors"),
           .lanes = lanes,
           .lanes_in = lanes_of(problem.summed, target),
-          .unit = unit,
+          .unit_x = unit_x,
+          .unit_y = unit_y,
           .shares = problem.made / channels,
           .channels = channels};
 }
@@ -269,8 +277,10 @@ std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSize
                                         const TargetSpec& target) {
   const int images = typical_samples(batch);
   std::vector<Knobs> best;
-  for (int64_t tile : tiles_of(problem, sizes)) {
-    best.push_back(best_knobs(problem, static_cast<int>(tile), images, target));
+  for (int64_t tile_y : tiles_of(problem, sizes)) {
+    for (int64_t tile_x : tiles_of(problem, sizes)) {
+      if (tile_x == tile_y || tile_x == 2 * tile_y) best.push_back(best_knobs(problem, tile_y, tile_x, images, target));
+    }
   }
   std::ranges::stable_sort(best, {}, [&](const Knobs& knobs) {
     return cost(problem, winograd_form(problem, knobs, target), images, target);

@@ -28,20 +28,19 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel);
 enum class TileSizes : uint8_t { kSmall, kLarge };
 bool has_tiles(const WinogradProblem& problem, TileSizes sizes);
 
-// The rounding error of F(tile×tile, k×k), relative to the direct sums'.
-double winograd_error(const WinogradProblem& problem, int tile);
+// The rounding error of F(tile_y×tile_x, k×k), relative to the direct sums'.
+double winograd_error(const WinogradProblem& problem, int tile_y, int tile_x);
 
 // What the knobs say of a problem.
 struct WinogradForm {
-  Filtering filtering;   // of an axis
+  Filtering x, y;        // of a tile
   int tx, ty, images;    // a block of tiles
   int tiles, vectors;    // a register tile
   int lanes, lanes_in;   // of what is made, of what is summed
-  int unit;              // so many tiles of an axis hold whole windows of the pooling
+  int unit_x, unit_y;    // so many tiles of an axis hold whole windows of the pooling
   int shares, channels;  // of what is made, each a task if they are several, and a share's channels
 
-  int tile() const { return filtering.outputs; }
-  int points() const { return filtering.points(); }
+  int points() const { return x.points() * y.points(); }
   int block() const { return vectors * lanes; }
   int block_tiles() const { return tx * ty * images; }
 };
@@ -50,7 +49,9 @@ WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, c
 int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images);
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target);
-// The cheapest of each tile size, the cheapest first, whether or not a direct convolution is cheaper.
+// The cheapest of each square tile and of each twice as wide as high, the cheapest first, whether or not a direct
+// convolution is cheaper. The latter are for small maps of one image: of 512 channels at 7x7 F(2x4,3x3) takes fewer
+// products than F(2x2,3x3), of which a third lie beyond the map, and reads two thirds of the weight of F(4x4,3x3).
 std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSizes sizes, BatchClass batch,
                                         const TargetSpec& target);
 // Beside a direct convolution and, of large tiles, small ones.

@@ -14,9 +14,9 @@ using Dims = std::vector<int64_t>;
 
 TEST_CASE("a layout reads back as it was printed") {
   CHECK(to_string(packed_weights({120, 16, 5, 5}, 16)) == "(120,16,5,5)0/16.2.3.1.0%16");
-  for (const char* text :
-       {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0", "winograd4:0/16.2.3.1.0%16",
-        "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8", "winograd4stride2:0/16.2.3.1.0%16", "images16"}) {
+  for (const char* text : {"plain", "1.0", "2.0.1", "0/4.1.0%4", "(120,16,5,5)0/16.2.3.1.0%16", "(2,3)1.0",
+                           "winograd4:0/16.2.3.1.0%16", "winograd2rotated:(8,4,3,3)1/8.2.3.0.1%8",
+                           "winograd4stride2:0/16.2.3.1.0%16", "winograd2x4rotated:1/8.2.3.0.1%8", "images16"}) {
     INFO(text);
     const Result<Layout> layout = parse_layout(text);
     REQUIRE(layout.ok());
@@ -53,6 +53,8 @@ TEST_CASE("what is no layout") {
                            "winograd0:0.1.2.3",
                            "winograd:0.1.2.3",
                            "winograd4:",
+                           "winograd4x4:0/16.2.3.1.0%16",
+                           "winograd4x:0/16.2.3.1.0%16",
                            "winograd4rotate:0.1.2.3",
                            "images",
                            "images0",
@@ -80,6 +82,7 @@ TEST_CASE("extents in memory, with padded last blocks") {
   CHECK(view_dims(linear, packed_weights({120, 16, 5, 5}, 16)) == Dims{120, 16, 5, 5});
   const Type weight = f32({6, 4, 3, 3});
   CHECK(storage_dims(weight, parse_layout("winograd4:0/4.2.3.1.0%4").value()) == Dims{2, 6, 6, 4, 4});
+  CHECK(storage_dims(weight, parse_layout("winograd2x4:0/4.2.3.1.0%4").value()) == Dims{2, 4, 6, 4, 4});
   CHECK(view_dims(weight, parse_layout("winograd2rotated:1.2.3.0").value()) == Dims{6, 4, 4, 4});
   CHECK(storage_dims(f32({}), {}).empty());
   CHECK(storage_elems(f32({}), {}) == 1);

@@ -144,7 +144,7 @@ output %a
 )");
   const auto wish = [](const Kernel& kernel, int64_t samples) -> Result<Instance> {
     ASSIGN_OR_RETURN(Instance instance, wish_packed_weights(kernel, samples));
-    if (kernel.anchor != kNoAnchor) instance.layouts.inputs[1].transform = {.tile = 4};
+    if (kernel.anchor != kNoAnchor) instance.layouts.inputs[1].transform = {.tile_y = 4, .tile_x = 4};
     return instance;
   };
   const LayoutMap stored = preferred_parameter_layouts(schedule(graph, kCapacity, wish).value());

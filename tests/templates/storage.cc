@@ -69,11 +69,10 @@ std::vector<std::vector<double>> phase_transform(int64_t outputs, int64_t taps) 
 }
 
 // Of a stride: the phases one after the other, each of every stride-th tap.
-std::vector<std::vector<double>> kernel_transform(const KernelTransform& transform, int64_t taps) {
+std::vector<std::vector<double>> kernel_transform(int64_t tile, int64_t stride, int64_t taps) {
   std::vector<std::vector<double>> rows;
-  const int64_t stride = transform.stride;
   for (int64_t p = 0; p < stride; ++p) {
-    for (const std::vector<double>& of_phase : phase_transform(transform.tile, (taps - p + stride - 1) / stride)) {
+    for (const std::vector<double>& of_phase : phase_transform(tile, (taps - p + stride - 1) / stride)) {
       std::vector<double>& row = rows.emplace_back(static_cast<size_t>(taps));
       for (size_t k = 0; k < of_phase.size(); ++k)
         row[static_cast<size_t>(p) + k * static_cast<size_t>(stride)] = of_phase[k];
@@ -86,7 +85,8 @@ std::vector<std::vector<double>> kernel_transform(const KernelTransform& transfo
 Tensor transform_kernels(const Tensor& weight, const Type& transformed, const KernelTransform& transform) {
   Tensor result(transformed.dims);
   const int64_t points_y = result.dim(2), points_x = result.dim(3), taps_y = weight.dim(2), taps_x = weight.dim(3);
-  const auto gy = kernel_transform(transform, taps_y), gx = kernel_transform(transform, taps_x);
+  const auto gy = kernel_transform(transform.tile_y, transform.stride, taps_y),
+             gx = kernel_transform(transform.tile_x, transform.stride, taps_x);
   for (int64_t i = 0; i < result.elems(); ++i) {
     const int64_t x = i % points_x, y = i / points_x % points_y, kernel = i / (points_x * points_y);
     double sum = 0;
