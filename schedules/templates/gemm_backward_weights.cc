@@ -120,6 +120,7 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   total(l, c, x, y, b) += others.sums(l, c, x, y, b, later);
   const bool is_large = gradient_bytes(layer.in(), layer.out) > target.l2_bytes;
   const Expr is_all = body.batch <= samples;
+  // Small layers add zeros when the first chunk is all: code of its own for that would be as much again.
   const auto sum = [&](const Expr& px, const Expr& py) {
     const Expr rest = total(l, c, px, py, b);
     return first.sums(l, c, px, py, b, 0) + (is_large ? select(is_all, 0.0f, rest) : rest);

@@ -50,8 +50,8 @@ int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target);
 // The cheapest of each square tile and of each twice as wide as high, the cheapest first, whether or not a direct
-// convolution is cheaper. The latter are for small maps of one image: of 512 channels at 7x7 F(2x4,3x3) takes fewer
-// products than F(2x2,3x3), of which a third lie beyond the map, and reads two thirds of the weight of F(4x4,3x3).
+// convolution is cheaper. The latter are for small maps of one image: of 512 channels at 7x7 F(2x4,3x3) takes three
+// quarters of the products of F(2x2,3x3), and reads two thirds of the weight of F(4x4,3x3).
 std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSizes sizes, BatchClass batch,
                                         const TargetSpec& target);
 // Beside a direct convolution and, of large tiles, small ones.
