@@ -211,10 +211,15 @@ TEST_CASE("the tuner shares blocks of Winograd tiles out only where they are few
   }
 }
 
-TEST_CASE("the databases that are built in can be read") {
-  for (const std::string& target : target_names()) {
-    const Result<Database> database = shipped_database(target);
-    CHECK_MESSAGE(database.ok(), database.status().message());
+TEST_CASE("the databases that are built in can be read, and what they hold are schedules still") {
+  for (const std::string& name : target_names()) {
+    const Result<Database> database = shipped_database(name);
+    REQUIRE_MESSAGE(database.ok(), database.status().message());
+    const TargetSpec target = find_target(name).value();
+    for (const TunedSchedule& s : database->schedules) {
+      INFO(name << ", " << s.cpu << ": " << s.template_name << " " << to_string(s.knobs) << " of\n" << s.kernel);
+      CHECK(is_valid(parse_kernel(s.kernel).value(), s.batch, target, s.template_name, s.knobs));
+    }
   }
 }
 
