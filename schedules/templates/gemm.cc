@@ -17,6 +17,11 @@ Expr gemm::Layer::weight(const Body& body, const Expr& l, const FeatureIndex& at
   return is_image ? packed(l, at.c, at.x, at.y, b) : packed(l, at.y * c + at.c, b);
 }
 
+bool gemm::streams_weights(int64_t in, int64_t out, const TargetSpec& target) {
+  constexpr int kFloat = 4;
+  return kFloat * in * out > target.l2_bytes;
+}
+
 int gemm::tile_features(int vectors, int features, const TargetSpec& target) {
   constexpr int kMaxTileFeatures = 14;
   const int most = std::clamp((target.vector_registers - vectors - 1) / vectors, 1, kMaxTileFeatures);

@@ -42,6 +42,9 @@ extern const Direction forward, backward_data, backward_weights;
 // The form of backward_data for many samples of large layers, `samples` vectors a tile; it has no other knobs.
 BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target);
 
+// The L2 cache does not keep the weights from one task, or one call, to the next.
+bool streams_weights(int64_t in, int64_t out, const TargetSpec& target);
+
 // Of the tiles whose accumulators, `vectors` and broadcast fit the registers the one that needs the fewest instructions
 // for `features`.
 int tile_features(int vectors, int features, const TargetSpec& target);

@@ -5,7 +5,8 @@
 // neighbouring features side by side. Outputs that do not fill a vector come last, from a copy with zeros behind them.
 //
 // A task is a range of features of some samples: its weights stay in the L2 cache. Few samples go one by one, with more
-// features a tile. Many samples of large layers have vectors along the samples (gemm_backward_data_samples.cc).
+// features a tile. Weights that the cache does not hold are streamed (build_streamed). Many samples may have vectors
+// along the samples instead (gemm_backward_data_samples.cc).
 #include <algorithm>
 
 #include "schedules/templates/gemm.h"
@@ -17,7 +18,8 @@ using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar
 
 constexpr int kTaskRows = 32;
 constexpr int kMaxTaskFeatures = 64;
-constexpr int kManyWeights = 256;  // of a feature, and of an output
+constexpr int kStreamedFloats = 2048;  // of a tile's accumulators: those of two fill half the L1 cache
+constexpr int kManyWeights = 256;      // of a feature, and of an output
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"features", {1, 2, 4, 8, 16}},
@@ -26,12 +28,15 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
           {"tiles", {1, 2, 4, 8, 16}}};
 }
 
-// Four features, and as many samples as registers hold: weights come from the L2 cache, gradients from L1.
+// Four features, and as many samples as registers hold: weights come from the L2 cache, gradients from L1. Of streamed
+// weights half as many samples as there are, so that a range of features is long, up to four.
 Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target) {
+  constexpr int kMaxRows = 4;
   const int features = linear.in() >= 4 ? 4 : 1;
-  int rows = 1;
-  while (rows < 4 && features * (rows + 1) + features + 1 <= target.vector_registers) ++rows;
-  const bool by_samples = batch == BatchClass::kMany && std::min(linear.in(), linear.out) >= kManyWeights;
+  const bool streams = streams_weights(linear.in(), linear.out, target);
+  int rows = std::clamp(typical_samples(batch) / 2, 1, kMaxRows);
+  if (!streams) rows = std::clamp((target.vector_registers - 1 - features) / features, 1, kMaxRows);
+  const bool by_samples = batch == BatchClass::kMany && !streams && std::min(linear.in(), linear.out) >= kManyWeights;
   return {
       {"features", features}, {"rows", rows}, {"samples", by_samples ? 1 : 0}, {"tiles", ceil_div(kTaskRows, rows)}};
 }
@@ -39,56 +44,84 @@ Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target)
 // lanes(j,c,x,y,n) += over the vectors of outputs, lane by lane; sum(c,x,y,n) = Σ_j lanes(j,c,x,y,n).
 struct Dot {
   Func lanes, sum;
-  RDom vectors, across;
+  RDom vectors, across;  // of a unit, and the units
 };
 
-// What is left of a row of dy after its whole vectors, with zeros behind.
-Func copy_tail(const Body& body, const Layer& layer) {
+// The sum goes on by a unit of outputs: a vector, or a block. What is left of a row of dy after its whole units, with
+// zeros behind; undefined when nothing is.
+Func copy_tail(const Body& body, const Layer& layer, int unit) {
+  if (layer.out % unit == 0) return {};
   Var j("j"), n("n");
   Func tail("tail");
-  const Expr o = layer.out / layer.lanes * layer.lanes + j;
+  const Expr o = layer.out / unit * unit + j;
   tail(j, n) = select(o < layer.out, anchor_operand(body, 0)(min(o, layer.out - 1), min(n, body.batch - 1)), 0.0f);
   return tail;
 }
 
-bool has_tail(const Layer& layer) { return layer.out % layer.lanes != 0; }
+void schedule_tail(Func& tail, const Func& out, const Var& at, int unit, int lanes) {
+  const Var j = tail.args()[0];
+  tail.compute_at(out, at).store_in(MemoryType::Stack).bound_extent(j, unit).vectorize(j, lanes);
+}
 
-Dot make_dot(const Body& body, const Layer& layer, const Func& tail, const std::string& name) {
-  const int whole = layer.out / layer.lanes, vectors = layer.vectors();
+Dot make_dot(const Body& body, const Layer& layer, int unit, const Func& tail, const std::string& name) {
+  const int whole = layer.out / unit, vectors = unit / layer.lanes, of_block = layer.block / unit;
   Var j("j"), c("c"), x("x"), y("y"), n("n");
   const FeatureIndex at = {min(likely(c), layer.c - 1), x, y};
   const Expr sample = min(likely(n), body.batch - 1);
-  const auto weights = [&](const Expr& v) {
-    return layer.weight(body, v % vectors * layer.lanes + j, at, v / vectors);
+  const auto weight = [&](const Expr& vector, const Expr& u) {
+    return layer.weight(body, u % of_block * unit + vector * layer.lanes + j, at, u / of_block);
   };
   Dot dot{.lanes = Func(name + "_lanes"),
           .sum = Func(name),
-          .vectors = RDom(0, std::max(whole, 1), "v"),
+          .vectors = RDom(0, vectors, 0, std::max(whole, 1), "v"),
           .across = RDom(0, layer.lanes, "across")};
-  dot.lanes(j, c, x, y, n) = has_tail(layer) ? tail(j, n) * weights(whole) : Expr(0.0f);
+  Expr first = 0.0f;
+  for (int vector = 0; tail.defined() && vector < vectors; ++vector) {
+    first += tail(vector * layer.lanes + j, n) * weight(vector, whole);
+  }
+  dot.lanes(j, c, x, y, n) = first;
   if (whole > 0) {
-    const Expr v = dot.vectors;
-    dot.lanes(j, c, x, y, n) += anchor_operand(body, 0)(v * layer.lanes + j, sample) * weights(v);
+    const Expr vector = dot.vectors.x, u = dot.vectors.y;
+    dot.lanes(j, c, x, y, n) +=
+        anchor_operand(body, 0)(u * unit + vector * layer.lanes + j, sample) * weight(vector, u);
   }
   dot.sum(c, x, y, n) = 0.0f;
   dot.sum(c, x, y, n) += dot.lanes(dot.across, c, x, y, n);
   return dot;
 }
 
-// Up to the samples, which are those of the tile.
-void schedule_dot(Dot& dot, Func& out, const Var& tile, const Layer& layer, int features) {
-  const std::vector<Var> l = dot.lanes.args(), s = dot.sum.args();
-  dot.lanes.compute_at(out, tile).bound_extent(l[0], layer.lanes).bound_extent(l[1], features);
-  dot.lanes.bound_extent(l[2], 1).bound_extent(l[3], 1).vectorize(l[0], layer.lanes).unroll(l[1]);
-  if (dot.lanes.has_update_definition()) {
-    Halide::Stage update = dot.lanes.update();
-    update.reorder(l[0], l[1], l[4], dot.vectors.x).vectorize(l[0], layer.lanes).unroll(l[1]);
+// An image's gradient, or a vector's.
+Func call(const Layer& layer,
+          const std::function<Expr(const Expr& c, const Expr& x, const Expr& y, const Expr& n)>& of) {
+  Var c("c"), x("x"), y("y"), n("n");
+  Func result("result");
+  if (layer.is_image) {
+    result(c, x, y, n) = of(c, x, y, n);
+  } else {
+    result(c, n) = of(c, 0, 0, n);
   }
+  return result;
+}
+
+void schedule_sum(Dot& dot, const Func& out, const Var& tile, const Layer& layer, int features) {
+  const std::vector<Var> s = dot.sum.args();
   dot.sum.compute_at(out, tile).store_in(MemoryType::Register).bound_extent(s[0], features);
   dot.sum.bound_extent(s[1], 1).bound_extent(s[2], 1).vectorize(s[0], features);
   Halide::Stage update = dot.sum.update();
   update.reorder(dot.across.x, s[0], s[3]).vectorize(s[0], features);
   update.atomic().vectorize(dot.across.x, layer.lanes);
+}
+
+// Up to the samples, which are those of the tile.
+void schedule_dot(Dot& dot, const Func& out, const Var& tile, const Layer& layer, int features) {
+  const std::vector<Var> l = dot.lanes.args();
+  dot.lanes.compute_at(out, tile).bound_extent(l[0], layer.lanes).bound_extent(l[1], features);
+  dot.lanes.bound_extent(l[2], 1).bound_extent(l[3], 1).vectorize(l[0], layer.lanes).unroll(l[1]);
+  if (dot.lanes.has_update_definition()) {
+    Halide::Stage update = dot.lanes.update();
+    update.reorder(l[0], l[1], l[4], dot.vectors.x, dot.vectors.y).vectorize(l[0], layer.lanes).unroll(l[1]);
+  }
+  schedule_sum(dot, out, tile, layer, features);
 }
 
 void unroll_samples(Func func, int rows) {
@@ -97,31 +130,76 @@ void unroll_samples(Func func, int rows) {
   if (func.has_update_definition()) func.update().unroll(n);
 }
 
+int even_range(const Layer& layer, int most, int tile) {
+  return ceil_div(ceil_div(layer.c, ceil_div(layer.c, most)), tile) * tile;
+}
+
 // Features of a task: their weights fill half the L2 cache at most.
 int range_of(const Layer& layer, int tile, const TargetSpec& target) {
   constexpr int kFloat = 4;
   const int longest = target.l2_bytes / 2 / (kFloat * layer.blocks() * layer.block);
-  const int range = std::clamp(longest / tile * tile, tile, kMaxTaskFeatures);
-  return ceil_div(ceil_div(layer.c, ceil_div(layer.c, range)), tile) * tile;
+  return even_range(layer, std::clamp(longest / tile * tile, tile, kMaxTaskFeatures), tile);
+}
+
+// Weights that no cache keeps from one call to the next come in the order in which they lie in memory, a block's of all
+// features of the task, to accumulators in the L1 cache. Tile by tile, as below, a few lines would come from a page,
+// and the next ones from another.
+BuiltKernel build_streamed(const Layer& layer, const Knobs& knobs) {
+  const auto features = static_cast<int>(knobs.at("features")), rows = static_cast<int>(knobs.at("rows"));
+  const int task_rows = rows * static_cast<int>(knobs.at("tiles"));
+  const int range = even_range(layer, std::max(kStreamedFloats / (rows * layer.lanes), features), features);
+  Body body = make_body(layer.kernel);
+  Func tail = copy_tail(body, layer, layer.block);
+  Dot dot = make_dot(body, layer, layer.block, tail, "dot");
+  set_anchor(body, {call(layer, [&](const auto&... at) { return dot.sum(at...); })});
+  std::vector<Func> outputs = make_outputs(body);
+
+  Func& out = outputs[0];
+  const std::vector<Var> dims = out.args();
+  const Var on = dims.back();
+  Var co("co"), ct("ct"), ci("ci"), no("no"), ni("ni"), task("task");
+  out.bound(dims[0], 0, layer.c).split(dims[0], co, ci, range, tail_of(layer.c, range));
+  out.split(ci, ct, ci, features, TailStrategy::GuardWithIf).vectorize(ci);
+  out.split(on, no, ni, task_rows, TailStrategy::GuardWithIf);
+  if (layer.is_image) {
+    out.bound(dims[1], 0, layer.w).bound(dims[2], 0, layer.h).reorder(ci, ct, ni, co, dims[1], dims[2], no);
+    out.fuse(co, dims[1], co).fuse(co, dims[2], co);
+  } else {
+    out.reorder(ci, ct, ni, co, no);
+  }
+  out.fuse(co, no, task).parallel(task);
+
+  const std::vector<Var> l = dot.lanes.args();
+  dot.lanes.compute_at(out, task).bound_extent(l[0], layer.lanes).bound_extent(l[1], range).bound_extent(l[2], 1);
+  dot.lanes.bound_extent(l[3], 1).align_bounds(l[4], rows).bound_storage(l[4], task_rows).vectorize(l[0], layer.lanes);
+  if (dot.lanes.has_update_definition()) {
+    Var tile("tile"), row("row");
+    Halide::Stage update = dot.lanes.update();
+    update.split(l[4], tile, row, rows).reorder(l[0], dot.vectors.x, row, l[1], l[2], l[3], tile, dot.vectors.y);
+    update.vectorize(l[0], layer.lanes).unroll(dot.vectors.x).unroll(row).never_partition(tile);
+  }
+  if (tail.defined()) schedule_tail(tail, out, task, layer.block, layer.lanes);
+  schedule_sum(dot, out, ct, layer, features);
+  BuiltKernel built = finish(body, outputs);
+  const auto weight = static_cast<size_t>(anchor_input(layer.kernel, 1));
+  built.streams = {{.buffer = body.params[weight].name(),
+                    .ahead = int64_t{layer.in()} * layer.block,
+                    .stage = dot.lanes.name(),
+                    .turns = 1}};
+  return built;
 }
 
 BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
   if (knobs.at("samples") > 0) return build_by_samples(layer, knobs, target);
+  if (streams_weights(layer.in(), layer.out, target)) return build_streamed(layer, knobs);
   const auto features = static_cast<int>(knobs.at("features")), rows = static_cast<int>(knobs.at("rows"));
   const int task_rows = rows * static_cast<int>(knobs.at("tiles")), few = std::max(rows / 2, 1);
   const int range = range_of(layer, features, target);
   Body body = make_body(layer.kernel);
-  Func tail = copy_tail(body, layer);
-  Dot many = make_dot(body, layer, tail, "many"), one = make_dot(body, layer, tail, "one");
-  Var c("c"), x("x"), y("y"), n("n");
+  Func tail = copy_tail(body, layer, layer.lanes);
+  Dot many = make_dot(body, layer, layer.lanes, tail, "many"), one = make_dot(body, layer, layer.lanes, tail, "one");
   const Expr is_few = body.batch <= few;
-  Func result("result");
-  if (layer.is_image) {
-    result(c, x, y, n) = select(is_few, one.sum(c, x, y, n), many.sum(c, x, y, n));
-  } else {
-    result(c, n) = select(is_few, one.sum(c, 0, 0, n), many.sum(c, 0, 0, n));
-  }
-  set_anchor(body, {result});
+  set_anchor(body, {call(layer, [&](const auto&... at) { return select(is_few, one.sum(at...), many.sum(at...)); })});
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];
@@ -158,10 +236,9 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   schedule_dot(one, out, ct, layer, features);
   unroll_samples(many.lanes, rows);
   unroll_samples(many.sum, rows);
-  if (has_tail(layer)) {
-    const Var j = tail.args()[0], tn = tail.args()[1];
-    tail.compute_at(out, row).store_in(MemoryType::Stack).bound_storage(tn, rows);
-    tail.bound_extent(j, layer.lanes).vectorize(j, layer.lanes);
+  if (tail.defined()) {
+    schedule_tail(tail, out, row, layer.lanes, layer.lanes);
+    tail.bound_storage(tail.args()[1], rows);
   }
   return finish(body, outputs);
 }

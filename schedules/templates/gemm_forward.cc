@@ -38,9 +38,6 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
           {"vectors", {1, 2, 3, 4}}};
 }
 
-// The cache does not keep the weights from one task to the next.
-bool streams_weights(int64_t in, int64_t out, const TargetSpec& target) { return kFloat * in * out > target.l2_bytes; }
-
 // Streamed weights are read once for many samples; with the sum unrolled turns share their prefetches finely.
 Knobs defaults(const Linear& linear, BatchClass, const TargetSpec& target) {
   const Tile tile = tile_of(linear, target);
