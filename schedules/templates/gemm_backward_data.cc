@@ -8,6 +8,7 @@
 // features a tile. Weights that the cache does not hold are streamed (build_streamed). Many samples may have vectors
 // along the samples instead (gemm_backward_data_samples.cc).
 #include <algorithm>
+#include <functional>
 
 #include "schedules/templates/gemm.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar, Halide::TailStrategy, Halide::Var;
 
-constexpr int kTaskRows = 32;
+constexpr int kTaskRows = 32, kMaxTiles = 16;
 constexpr int kMaxTaskFeatures = 64;
 constexpr int kStreamedFloats = 2048;  // of a tile's accumulators: those of two fill half the L1 cache
 constexpr int kManyWeights = 256;      // of a feature, and of an output
@@ -25,7 +26,7 @@ KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"features", {1, 2, 4, 8, 16}},
           {"rows", {1, 2, 3, 4, 5, 6, 8}},
           {"samples", {0, 1, 2}},
-          {"tiles", {1, 2, 4, 8, 16}}};
+          {"tiles", {1, 2, 4, 8, kMaxTiles}}};
 }
 
 // Four features, and as many samples as registers hold: weights come from the L2 cache, gradients from L1. Of streamed
@@ -37,8 +38,10 @@ Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target)
   int rows = std::clamp(typical_samples(batch) / 2, 1, kMaxRows);
   if (!streams) rows = std::clamp((target.vector_registers - 1 - features) / features, 1, kMaxRows);
   const bool by_samples = batch == BatchClass::kMany && !streams && std::min(linear.in(), linear.out) >= kManyWeights;
-  return {
-      {"features", features}, {"rows", rows}, {"samples", by_samples ? 1 : 0}, {"tiles", ceil_div(kTaskRows, rows)}};
+  return {{"features", features},
+          {"rows", rows},
+          {"samples", by_samples ? 1 : 0},
+          {"tiles", std::min(ceil_div(kTaskRows, rows), kMaxTiles)}};
 }
 
 // lanes(j,c,x,y,n) += over the vectors of outputs, lane by lane; sum(c,x,y,n) = Σ_j lanes(j,c,x,y,n).
@@ -90,9 +93,9 @@ Dot make_dot(const Body& body, const Layer& layer, int unit, const Func& tail, c
   return dot;
 }
 
-// An image's gradient, or a vector's.
-Func call(const Layer& layer,
-          const std::function<Expr(const Expr& c, const Expr& x, const Expr& y, const Expr& n)>& of) {
+// Of an image, or of a vector.
+Func make_result(const Layer& layer,
+                 const std::function<Expr(const Expr& c, const Expr& x, const Expr& y, const Expr& n)>& of) {
   Var c("c"), x("x"), y("y"), n("n");
   Func result("result");
   if (layer.is_image) {
@@ -151,7 +154,7 @@ BuiltKernel build_streamed(const Layer& layer, const Knobs& knobs) {
   Body body = make_body(layer.kernel);
   Func tail = copy_tail(body, layer, layer.block);
   Dot dot = make_dot(body, layer, layer.block, tail, "dot");
-  set_anchor(body, {call(layer, [&](const auto&... at) { return dot.sum(at...); })});
+  set_anchor(body, {make_result(layer, [&](const auto&... at) { return dot.sum(at...); })});
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];
@@ -199,7 +202,8 @@ BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& targ
   Func tail = copy_tail(body, layer, layer.lanes);
   Dot many = make_dot(body, layer, layer.lanes, tail, "many"), one = make_dot(body, layer, layer.lanes, tail, "one");
   const Expr is_few = body.batch <= few;
-  set_anchor(body, {call(layer, [&](const auto&... at) { return select(is_few, one.sum(at...), many.sum(at...)); })});
+  set_anchor(body,
+             {make_result(layer, [&](const auto&... at) { return select(is_few, one.sum(at...), many.sum(at...)); })});
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];

@@ -175,13 +175,17 @@ std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedu
   return "";
 }
 
+std::string check_scratch(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                          const TargetSpec& target) {
+  const Result<Halide::Module> module = lower_release(kernel, schedule, knobs, target);
+  return module.ok() ? "" : fmt::format("{} {}: {}", schedule.name, to_string(knobs), module.status().message());
+}
+
 std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target, const LookupOptions& options) {
   const Instance instance = lookup(kernel, batch, target, options).value();
   kernel.input_layouts = instance.layouts.inputs;
   kernel.output_layouts = instance.layouts.outputs;
-  const Result<Halide::Module> module =
-      lower_release(kernel, *find_template(instance.template_name), instance.knobs, target);
-  return module.ok() ? "" : instance.template_name + " " + to_string(instance.knobs) + ": " + module.status().message();
+  return check_scratch(kernel, *find_template(instance.template_name), instance.knobs, target);
 }
 
 void warm_jit(const TargetSpec& target) {

@@ -22,7 +22,11 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
 // An object with constant scratch, for a target that may not run here.
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);
 
-// What lookup gives the kernel in a class of batches is lowered with constant scratch.
+// Lowered as for libraries, whose scratch is of constant size.
+std::string check_scratch(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                          const TargetSpec& target);
+
+// The same of what lookup gives the kernel in a class of batches.
 std::string check_lookup(Kernel kernel, BatchClass batch, const TargetSpec& target, const LookupOptions& options);
 
 // Compiles what all JIT-compiled kernels share, for children to inherit.

@@ -6,6 +6,7 @@
 #include "compiler/ops/interpreter.h"
 #include "schedules/templates/template.h"
 #include "tests/lower/buffers.h"
+#include "tests/templates/check.h"
 #include "tests/templates/storage.h"
 
 namespace convoke {
@@ -101,7 +102,7 @@ std::string check(const Kernel& kernel, const TargetSpec& target, int64_t terms,
       const std::string error = first_error(kernel, callable, batch, std::max(terms, batch));
       if (!error.empty()) return fmt::format("n {}: {}", batch, error);
     }
-    return "";
+    return check_scratch(kernel, templates::gemm, knobs, target);
   } catch (const Halide::Error& error) {
     return error.what();
   }
