@@ -39,7 +39,7 @@ struct Direction {
 };
 extern const Direction forward, backward_data, backward_weights;
 
-// The form of backward_data for many samples of large layers, `samples` vectors a tile; it has no other knobs.
+// The form of backward_data with vectors along many samples, `samples` of them a tile; it has no other knobs.
 BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target);
 
 // The L2 cache does not keep the weights from one task, or one call, to the next.

@@ -47,7 +47,8 @@ Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target)
 // lanes(j,c,x,y,n) += over the vectors of outputs, lane by lane; sum(c,x,y,n) = Σ_j lanes(j,c,x,y,n).
 struct Dot {
   Func lanes, sum;
-  RDom vectors, across;  // of a unit, and the units
+  RDom vectors;  // of a unit, and the units
+  RDom across;
 };
 
 // The sum goes on by a unit of outputs: a vector, or a block. What is left of a row of dy after its whole units, with
