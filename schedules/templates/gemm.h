@@ -2,6 +2,8 @@
 // [o/V][k][V], the features k in the order in which the input lies in memory, for an image [o/V][h][w][c][V].
 #pragma once
 
+#include <functional>
+
 #include "compiler/ops/linear.h"
 #include "schedules/templates/body.h"
 #include "schedules/templates/tile.h"
@@ -39,8 +41,16 @@ struct Direction {
 };
 extern const Direction forward, backward_data, backward_weights;
 
-// The form of backward_data with vectors along many samples, `samples` of them a tile; it has no other knobs.
-BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target);
+// A form of backward_data by tasks: each is a range of features of some samples, a loop of which goes by `step`
+// features.
+struct DataForm {
+  std::function<Halide::Expr(const FeatureIndex& at, const Halide::Expr& n)> gradient;
+  int range, samples, step;
+  std::function<void(const Halide::Func& out, const Halide::Var& task, const Halide::Var& step)> schedule;
+  Stream weights;  // without its buffer
+};
+// With vectors along the samples, `samples` of them a tile; it has no other knobs.
+DataForm by_samples(const Body& body, const Layer& layer, const Knobs& knobs, const TargetSpec& target);
 
 // The L2 cache does not keep the weights from one task, or one call, to the next.
 bool streams_weights(int64_t in, int64_t out, const TargetSpec& target);

@@ -21,6 +21,7 @@ constexpr int kTaskRows = 32, kMaxTiles = 16;
 constexpr int kMaxTaskFeatures = 64;
 constexpr int kStreamedFloats = 2048;  // of a tile's accumulators: those of two fill half the L1 cache
 constexpr int kManyWeights = 256;      // of a feature, and of an output
+constexpr int kFewSamples = 32;        // up to these streamed weights do not wait for vectors along the samples
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"features", {1, 2, 4, 8, 16}},
@@ -37,7 +38,7 @@ Knobs defaults(const Linear& linear, BatchClass batch, const TargetSpec& target)
   const bool streams = streams_weights(linear.in(), linear.out, target);
   int rows = std::clamp(typical_samples(batch) / 2, 1, kMaxRows);
   if (!streams) rows = std::clamp((target.vector_registers - 1 - features) / features, 1, kMaxRows);
-  const bool by_samples = batch == BatchClass::kMany && !streams && std::min(linear.in(), linear.out) >= kManyWeights;
+  const bool by_samples = batch == BatchClass::kMany && std::min(linear.in(), linear.out) >= kManyWeights;
   return {{"features", features},
           {"rows", rows},
           {"samples", by_samples ? 1 : 0},
@@ -62,7 +63,7 @@ Func copy_tail(const Body& body, const Layer& layer, int unit) {
   return tail;
 }
 
-void schedule_tail(Func& tail, const Func& out, const Var& at, int unit, int lanes) {
+void schedule_tail(Func tail, const Func& out, const Var& at, int unit, int lanes) {
   const Var j = tail.args()[0];
   tail.compute_at(out, at).store_in(MemoryType::Stack).bound_extent(j, unit).vectorize(j, lanes);
 }
@@ -95,19 +96,18 @@ Dot make_dot(const Body& body, const Layer& layer, int unit, const Func& tail, c
 }
 
 // Of an image, or of a vector.
-Func make_result(const Layer& layer,
-                 const std::function<Expr(const Expr& c, const Expr& x, const Expr& y, const Expr& n)>& of) {
+Func make_result(const Layer& layer, const std::function<Expr(const FeatureIndex& at, const Expr& n)>& gradient) {
   Var c("c"), x("x"), y("y"), n("n");
   Func result("result");
   if (layer.is_image) {
-    result(c, x, y, n) = of(c, x, y, n);
+    result(c, x, y, n) = gradient({c, x, y}, n);
   } else {
-    result(c, n) = of(c, 0, 0, n);
+    result(c, n) = gradient({c, 0, 0}, n);
   }
   return result;
 }
 
-void schedule_sum(Dot& dot, const Func& out, const Var& tile, const Layer& layer, int features) {
+void schedule_sum(Dot dot, const Func& out, const Var& tile, const Layer& layer, int features) {
   const std::vector<Var> s = dot.sum.args();
   dot.sum.compute_at(out, tile).store_in(MemoryType::Register).bound_extent(s[0], features);
   dot.sum.bound_extent(s[1], 1).bound_extent(s[2], 1).vectorize(s[0], features);
@@ -117,7 +117,7 @@ void schedule_sum(Dot& dot, const Func& out, const Var& tile, const Layer& layer
 }
 
 // Up to the samples, which are those of the tile.
-void schedule_dot(Dot& dot, const Func& out, const Var& tile, const Layer& layer, int features) {
+void schedule_dot(Dot dot, const Func& out, const Var& tile, const Layer& layer, int features) {
   const std::vector<Var> l = dot.lanes.args();
   dot.lanes.compute_at(out, tile).bound_extent(l[0], layer.lanes).bound_extent(l[1], features);
   dot.lanes.bound_extent(l[2], 1).bound_extent(l[3], 1).vectorize(l[0], layer.lanes).unroll(l[1]);
@@ -148,63 +148,92 @@ int range_of(const Layer& layer, int tile, const TargetSpec& target) {
 // Weights that no cache keeps from one call to the next come in the order in which they lie in memory, a block's of all
 // features of the task, to accumulators in the L1 cache. Tile by tile, as below, a few lines would come from a page,
 // and the next ones from another.
-BuiltKernel build_streamed(const Layer& layer, const Knobs& knobs) {
+DataForm streamed(const Body& body, const Layer& layer, const Knobs& knobs) {
   const auto features = static_cast<int>(knobs.at("features")), rows = static_cast<int>(knobs.at("rows"));
   const int task_rows = rows * static_cast<int>(knobs.at("tiles"));
   const int range = even_range(layer, std::max(kStreamedFloats / (rows * layer.lanes), features), features);
-  Body body = make_body(layer.kernel);
-  Func tail = copy_tail(body, layer, layer.block);
-  Dot dot = make_dot(body, layer, layer.block, tail, "dot");
-  set_anchor(body, {make_result(layer, [&](const auto&... at) { return dot.sum(at...); })});
-  std::vector<Func> outputs = make_outputs(body);
+  const Func tail = copy_tail(body, layer, layer.block);
+  const Dot dot = make_dot(body, layer, layer.block, tail, "dot");
+  const auto schedule = [=](const Func& out, const Var& task, const Var& step) {
+    Func lanes = dot.lanes;
+    const std::vector<Var> l = lanes.args();
+    lanes.compute_at(out, task).bound_extent(l[0], layer.lanes).bound_extent(l[1], range).bound_extent(l[2], 1);
+    lanes.bound_extent(l[3], 1).align_bounds(l[4], rows).bound_storage(l[4], task_rows).vectorize(l[0], layer.lanes);
+    if (lanes.has_update_definition()) {
+      Var tile("tile"), row("row");
+      Halide::Stage update = lanes.update();
+      update.split(l[4], tile, row, rows).reorder(l[0], dot.vectors.x, row, l[1], l[2], l[3], tile, dot.vectors.y);
+      update.vectorize(l[0], layer.lanes).unroll(dot.vectors.x).unroll(row).never_partition(tile);
+    }
+    if (tail.defined()) schedule_tail(tail, out, task, layer.block, layer.lanes);
+    schedule_sum(dot, out, step, layer, features);
+  };
+  return {.gradient = [=](const FeatureIndex& at, const Expr& n) -> Expr { return dot.sum(at.c, at.x, at.y, n); },
+          .range = range,
+          .samples = task_rows,
+          .step = features,
+          .schedule = schedule,
+          .weights = {.ahead = int64_t{layer.in()} * layer.block, .stage = dot.lanes.name(), .turns = 1}};
+}
 
-  Func& out = outputs[0];
-  const std::vector<Var> dims = out.args();
-  const Var on = dims.back();
-  Var co("co"), ct("ct"), ci("ci"), no("no"), ni("ni"), task("task");
-  out.bound(dims[0], 0, layer.c).split(dims[0], co, ci, range, tail_of(layer.c, range));
-  out.split(ci, ct, ci, features, TailStrategy::GuardWithIf).vectorize(ci);
-  out.split(on, no, ni, task_rows, TailStrategy::GuardWithIf);
+void cut_tasks(Halide::Stage out, std::vector<Var> dims, const Layer& layer, const DataForm& form, const Var& task,
+               const Var& step) {
+  Var co("co"), ci("ci"), no("no"), ni("ni");
+  out.split(dims[0], co, ci, form.range, tail_of(layer.c, form.range));
+  out.split(ci, step, ci, form.step, TailStrategy::GuardWithIf).vectorize(ci);
+  out.split(dims.back(), no, ni, form.samples, TailStrategy::GuardWithIf);
   if (layer.is_image) {
-    out.bound(dims[1], 0, layer.w).bound(dims[2], 0, layer.h).reorder(ci, ct, ni, co, dims[1], dims[2], no);
-    out.fuse(co, dims[1], co).fuse(co, dims[2], co);
+    out.reorder(ci, step, ni, co, dims[1], dims[2], no).fuse(co, dims[1], co).fuse(co, dims[2], co);
   } else {
-    out.reorder(ci, ct, ni, co, no);
+    out.reorder(ci, step, ni, co, no);
   }
   out.fuse(co, no, task).parallel(task);
+}
 
-  const std::vector<Var> l = dot.lanes.args();
-  dot.lanes.compute_at(out, task).bound_extent(l[0], layer.lanes).bound_extent(l[1], range).bound_extent(l[2], 1);
-  dot.lanes.bound_extent(l[3], 1).align_bounds(l[4], rows).bound_storage(l[4], task_rows).vectorize(l[0], layer.lanes);
-  if (dot.lanes.has_update_definition()) {
-    Var tile("tile"), row("row");
-    Halide::Stage update = dot.lanes.update();
-    update.split(l[4], tile, row, rows).reorder(l[0], dot.vectors.x, row, l[1], l[2], l[3], tile, dot.vectors.y);
-    update.vectorize(l[0], layer.lanes).unroll(dot.vectors.x).unroll(row).never_partition(tile);
-  }
-  if (tail.defined()) schedule_tail(tail, out, task, layer.block, layer.lanes);
-  schedule_sum(dot, out, ct, layer, features);
+// One form, or that of up to kFewSamples and that of more, both with the loops `task` and `step`, where of the other
+// one a single gradient is computed under a condition that never holds.
+BuiltKernel build_tasks(Body& body, const Layer& layer, const std::vector<DataForm>& forms) {
+  const Expr is_few = body.batch <= kFewSamples;
+  const auto gradient_when = [](const Expr& used, const DataForm& form, const FeatureIndex& at, const Expr& n) {
+    const auto index = [&](const Expr& i) -> Expr { return select(used, i, 0); };
+    return form.gradient({index(at.c), index(at.x), index(at.y)}, index(n));
+  };
+  set_anchor(body, {make_result(layer, [&](const FeatureIndex& at, const Expr& n) -> Expr {
+               if (forms.size() == 1) return forms[0].gradient(at, n);
+               return select(is_few, gradient_when(is_few, forms[0], at, n), gradient_when(!is_few, forms[1], at, n));
+             })});
+  std::vector<Func> outputs = make_outputs(body);
+  Func& out = outputs[0];
+  const std::vector<Var> dims = out.args();
+  Var task("task"), step("step");
+  out.bound(dims[0], 0, layer.c);
+  if (layer.is_image) out.bound(dims[1], 0, layer.w).bound(dims[2], 0, layer.h);
+  if (forms.size() > 1) cut_tasks(out.specialize(is_few), dims, layer, forms[0], task, step);
+  cut_tasks(out, dims, layer, forms.back(), task, step);
+  for (const DataForm& form : forms) form.schedule(out, task, step);
   BuiltKernel built = finish(body, outputs);
-  const auto weight = static_cast<size_t>(anchor_input(layer.kernel, 1));
-  built.streams = {{.buffer = body.params[weight].name(),
-                    .ahead = int64_t{layer.in()} * layer.block,
-                    .stage = dot.lanes.name(),
-                    .turns = 1}};
+  for (const DataForm& form : forms) {
+    built.streams.push_back(form.weights);
+    built.streams.back().buffer = body.params[static_cast<size_t>(anchor_input(layer.kernel, 1))].name();
+  }
   return built;
 }
 
 BuiltKernel build(const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
-  if (knobs.at("samples") > 0) return build_by_samples(layer, knobs, target);
-  if (streams_weights(layer.in(), layer.out, target)) return build_streamed(layer, knobs);
+  Body body = make_body(layer.kernel);
+  std::vector<DataForm> forms;
+  if (streams_weights(layer.in(), layer.out, target)) forms.push_back(streamed(body, layer, knobs));
+  if (knobs.at("samples") > 0) forms.push_back(by_samples(body, layer, knobs, target));
+  if (!forms.empty()) return build_tasks(body, layer, forms);
   const auto features = static_cast<int>(knobs.at("features")), rows = static_cast<int>(knobs.at("rows"));
   const int task_rows = rows * static_cast<int>(knobs.at("tiles")), few = std::max(rows / 2, 1);
   const int range = range_of(layer, features, target);
-  Body body = make_body(layer.kernel);
   Func tail = copy_tail(body, layer, layer.lanes);
   Dot many = make_dot(body, layer, layer.lanes, tail, "many"), one = make_dot(body, layer, layer.lanes, tail, "one");
   const Expr is_few = body.batch <= few;
-  set_anchor(body,
-             {make_result(layer, [&](const auto&... at) { return select(is_few, one.sum(at...), many.sum(at...)); })});
+  set_anchor(body, {make_result(layer, [&](const FeatureIndex& at, const Expr& n) {
+               return select(is_few, one.sum(at.c, at.x, at.y, n), many.sum(at.c, at.x, at.y, n));
+             })});
   std::vector<Func> outputs = make_outputs(body);
 
   Func& out = outputs[0];

@@ -55,6 +55,7 @@ void schedule_panel(Func panel, Func square, const Func& user, const Var& at, co
   const auto side = static_cast<int>(largest_divisor(std::gcd(layer.block, form.samples), kMaxSide));
   Var so("so"), si("si"), oo("oo"), oi("oi");
   panel.compute_at(user, at)
+      .store_in(MemoryType::Heap)  // Halide makes copies of it, too many for the stack
       .bound_extent(p[0], form.samples)
       .bound_extent(p[1], layer.block)
       .bound_extent(p[2], 1)
@@ -75,74 +76,60 @@ void schedule_panel(Func panel, Func square, const Func& user, const Var& at, co
 
 }  // namespace
 
-BuiltKernel build_by_samples(const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
+DataForm by_samples(const Body& body, const Layer& layer, const Knobs& knobs, const TargetSpec& target) {
   const Form form = form_of(layer, knobs, target);
-  const int tiles = std::max(kTaskSamples / form.samples, 1), task_samples = tiles * form.samples;
-  Body body = make_body(layer.kernel);
+  const int tiles = std::max(kTaskSamples / form.samples, 1);
   Func square;
   Func panel = transpose_gradients(body, layer, form, square);
   Var s("s"), f("f"), x("x"), y("y"), b("b"), t("t");
   RDom outputs_of_block(0, layer.block, "o"), blocks(0, layer.blocks(), "blocks");
-  Func sums("sums"), total("total"), result("result");
+  Func sums("sums"), total("total");
   const FeatureIndex at = {min(likely(f), layer.c - 1), x, y};
   sums(s, f, x, y, b, t) = 0.0f;
   sums(s, f, x, y, b, t) += panel(s, outputs_of_block, b, t) * layer.weight(body, outputs_of_block, at, b);
   total(s, f, x, y, t) = 0.0f;
   total(s, f, x, y, t) += sums(s, f, x, y, blocks, t);
-  Var c("c"), n("n");
-  if (layer.is_image) {
-    result(c, x, y, n) = total(n % form.samples, c, x, y, n / form.samples);
-  } else {
-    result(c, n) = total(n % form.samples, c, 0, 0, n / form.samples);
-  }
-  set_anchor(body, {result});
-  std::vector<Func> outputs = make_outputs(body);
-
-  Func& out = outputs[0];
-  const std::vector<Var> dims = out.args();
-  const Var on = dims.back();
-  Var co("co"), ci("ci"), no("no"), ni("ni"), lane("lane"), task("task"), fo("fo"), fi("fi");
-  out.bound(dims[0], 0, layer.c).split(dims[0], co, ci, form.range, tail_of(layer.c, form.range));
-  out.split(on, no, ni, task_samples, TailStrategy::GuardWithIf);
-  if (layer.is_image) {
-    out.bound(dims[1], 0, layer.w).bound(dims[2], 0, layer.h).reorder(ci, ni, co, dims[1], dims[2], no);
-    out.fuse(co, dims[1], co).fuse(co, dims[2], co);
-  } else {
-    out.reorder(ci, ni, co, no);
-  }
-  out.fuse(co, no, task).parallel(task).split(ci, ci, lane, form.lanes, TailStrategy::GuardWithIf).vectorize(lane);
-  total.compute_at(out, task)
-      .store_in(MemoryType::Heap)
-      .bound_extent(f, ceil_div(form.range, form.features) * form.features)
-      .bound_extent(s, form.samples)
-      .bound_extent(x, 1)
-      .bound_extent(y, 1)
-      .bound_storage(t, tiles)
-      .vectorize(s, form.lanes);
-  total.update()
-      .split(f, fo, fi, form.features, TailStrategy::RoundUp)
-      .reorder(s, fi, fo, x, y, t, blocks)
-      .vectorize(s, form.lanes)
-      .unroll(s)
-      .unroll(fi);
-  sums.compute_at(total, fo)
-      .store_in(MemoryType::Register)
-      .bound_extent(s, form.samples)
-      .bound_extent(f, form.features)
-      .bound_extent(x, 1)
-      .bound_extent(y, 1)
-      .bound_extent(b, 1)
-      .bound_extent(t, 1)
-      .vectorize(s, form.lanes)
-      .unroll(s)
-      .unroll(f);
-  sums.update().reorder(s, f, outputs_of_block).vectorize(s, form.lanes).unroll(s).unroll(f);
-  sums.update().unroll(outputs_of_block, static_cast<int>(largest_divisor(layer.block, kUnroll)));
-  schedule_panel(panel, square, total, t, layer, form);
-  BuiltKernel built = finish(body, outputs);
-  const auto weight = static_cast<size_t>(anchor_input(layer.kernel, 1));
-  built.streams = {{body.params[weight].name(), kTilesAhead * int64_t{form.features} * layer.block}};
-  return built;
+  const auto gradient = [=](const FeatureIndex& of, const Expr& n) -> Expr {
+    return total(n % form.samples, of.c, of.x, of.y, n / form.samples);
+  };
+  const auto schedule = [=](const Func& out, const Var& task, const Var&) {
+    Func tile_sums = sums, task_total = total;
+    Var fo("fo"), fi("fi");
+    task_total.compute_at(out, task)
+        .store_in(MemoryType::Heap)
+        .bound_extent(f, ceil_div(form.range, form.features) * form.features)
+        .bound_extent(s, form.samples)
+        .bound_extent(x, 1)
+        .bound_extent(y, 1)
+        .bound_storage(t, tiles)
+        .vectorize(s, form.lanes);
+    task_total.update()
+        .split(f, fo, fi, form.features, TailStrategy::RoundUp)
+        .reorder(s, fi, fo, x, y, t, blocks)
+        .vectorize(s, form.lanes)
+        .unroll(s)
+        .unroll(fi);
+    tile_sums.compute_at(task_total, fo)
+        .store_in(MemoryType::Register)
+        .bound_extent(s, form.samples)
+        .bound_extent(f, form.features)
+        .bound_extent(x, 1)
+        .bound_extent(y, 1)
+        .bound_extent(b, 1)
+        .bound_extent(t, 1)
+        .vectorize(s, form.lanes)
+        .unroll(s)
+        .unroll(f);
+    tile_sums.update().reorder(s, f, outputs_of_block).vectorize(s, form.lanes).unroll(s).unroll(f);
+    tile_sums.update().unroll(outputs_of_block, static_cast<int>(largest_divisor(layer.block, kUnroll)));
+    schedule_panel(panel, square, task_total, t, layer, form);
+  };
+  return {.gradient = gradient,
+          .range = form.range,
+          .samples = tiles * form.samples,
+          .step = form.lanes,
+          .schedule = schedule,
+          .weights = {.ahead = kTilesAhead * int64_t{form.features} * layer.block, .stage = sums.name()}};
 }
 
 }  // namespace convoke::gemm
