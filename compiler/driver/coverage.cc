@@ -11,6 +11,11 @@ double estimated_ns(const PlanKernel& kernel, int64_t n) {
   return static_cast<double>(work.ns_per_sample * n + work.ns_per_call);
 }
 
+std::string milliseconds_text(double ns) {
+  const double ms = ns / 1e6;
+  return ms < 100 ? fmt::format("{:.3g} ms", ms) : fmt::format("{:.0f} ms", ms);
+}
+
 }  // namespace
 
 double predicted_ns(const PlanKernel& kernel, int64_t n) {
@@ -30,8 +35,7 @@ Coverage coverage(const Plan& plan) {
     const PlanRow& row = plan.rows[r];
     if (row.program == CONVOKE_PREPARE) continue;
     const PlanKernel& kernel = plan.kernels[row.kernel];
-    const int64_t samples = samples_at_a_time(plan, r), turns = (plan.capacity + samples - 1) / samples;
-    const double ns = static_cast<double>(turns) * predicted_ns(kernel, samples);
+    const double ns = static_cast<double>(turns(plan, r)) * predicted_ns(kernel, samples_at_a_time(plan, r));
     (row.program == CONVOKE_INFER ? coverage.infer_ns : coverage.train_ns) += ns;
     if (kernel.instance.measured.n > 0) coverage.measured_ns += ns;
   }
@@ -51,8 +55,8 @@ std::string schedules_text(const Coverage& coverage) {
 }
 
 std::string predicted_text(const Coverage& coverage) {
-  std::string text = fmt::format("{:.3g} ms to infer", coverage.infer_ns / 1e6);
-  if (coverage.train_ns > 0) text += fmt::format(", {:.3g} ms to train", coverage.train_ns / 1e6);
+  std::string text = milliseconds_text(coverage.infer_ns) + " to infer";
+  if (coverage.train_ns > 0) text += ", " + milliseconds_text(coverage.train_ns) + " to train";
   const double share = coverage.measured_ns / (coverage.infer_ns + coverage.train_ns);
   return text + fmt::format("; {:.0f} % of it measured", 100 * share);
 }

@@ -32,6 +32,11 @@ int64_t samples_at_a_time(const Plan& plan, int row) {
   return band == nullptr ? plan.capacity : band->samples;
 }
 
+int64_t turns(const Plan& plan, int row) {
+  const int64_t samples = samples_at_a_time(plan, row);
+  return (plan.capacity + samples - 1) / samples;
+}
+
 std::string print(const Plan& plan) {
   std::string text = fmt::format("plan {} capacity {}\n", plan.model, plan.capacity);
   int program = -1;

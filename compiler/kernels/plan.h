@@ -63,7 +63,9 @@ struct Plan {
 
 // The band that a row belongs to; null: none.
 const PlanBand* band_of(const Plan& plan, int row);
+// A call of `capacity` samples runs a row for so many of them, so many times.
 int64_t samples_at_a_time(const Plan& plan, int row);
+int64_t turns(const Plan& plan, int row);
 
 std::string print(const Plan& plan);
 

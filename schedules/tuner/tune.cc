@@ -280,12 +280,13 @@ void add_kernels(const Plan& plan, convoke_program first, convoke_program last, 
     const TuneKernel kernel{.name = row.name,
                             .planned = plan.kernels[row.kernel],
                             .storage = storage_of(plan, row),
-                            .n = samples_at_a_time(plan, r)};
+                            .n = samples_at_a_time(plan, r),
+                            .uses = turns(plan, r)};
     const auto [found, is_new] = known.try_emplace(identity(kernel), kernels.size());
     if (is_new) {
       kernels.push_back(kernel);
     } else {
-      ++kernels[found->second].uses;
+      kernels[found->second].uses += kernel.uses;
     }
   }
 }

@@ -20,7 +20,7 @@ struct TuneKernel {
   PlanKernel planned;
   WeightStorage storage;
   int64_t n = 1;
-  int uses = 1;
+  int64_t uses = 1;
   double ns = 0;     // of one call as planned, when measured
   double share = 0;  // of all kernels' time
 };

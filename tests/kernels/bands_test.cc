@@ -68,6 +68,16 @@ TEST_CASE("a chain runs for as many samples at a time as fit into the cache") {
   CHECK(bands_of(plan_of(graph, 40 * kMapBytes)).empty());  // all samples fit
 }
 
+TEST_CASE("a row of a band takes its turns, others run once") {
+  const Plan plan = plan_of(network(), 8 * kMapBytes);
+  REQUIRE(plan.bands.size() == 1);
+  for (int row = 0; row < static_cast<int>(plan.rows.size()); ++row) {
+    INFO(plan.rows[row].name);
+    CHECK(samples_at_a_time(plan, row) == (band_of(plan, row) ? 2 : kCapacity));
+    CHECK(turns(plan, row) == (band_of(plan, row) ? (kCapacity + 1) / 2 : 1));
+  }
+}
+
 TEST_CASE("what lives in a band has room for its samples only") {
   const Graph graph = network();
   const Plan all = plan_of(graph, 0), banded = plan_of(graph, 4 * kMapBytes);
