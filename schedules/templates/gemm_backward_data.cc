@@ -5,8 +5,8 @@
 // neighbouring features side by side. Outputs that do not fill a vector come last, from a copy with zeros behind them.
 //
 // A task is a range of features of some samples: its weights stay in the L2 cache. Few samples go one by one, with more
-// features a tile. Weights that the cache does not hold are streamed (build_streamed). Many samples may have vectors
-// along the samples instead (gemm_backward_data_samples.cc).
+// features a tile. Weights that the cache does not hold are streamed (`streamed`). Many samples may have vectors along
+// the samples instead (gemm_backward_data_samples.cc).
 #include <algorithm>
 #include <functional>
 
