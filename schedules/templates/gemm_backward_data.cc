@@ -21,7 +21,7 @@ constexpr int kTaskRows = 32, kMaxTiles = 16;
 constexpr int kMaxTaskFeatures = 64;
 constexpr int kStreamedFloats = 2048;  // of a tile's accumulators: those of two fill half the L1 cache
 constexpr int kManyWeights = 256;      // of a feature, and of an output
-constexpr int kFewSamples = 32;        // up to these streamed weights do not wait for vectors along the samples
+constexpr int kFewSamples = 32;        // of streamed weights: more have vectors along the samples
 
 KnobRanges knobs(const Linear&, const TargetSpec&) {
   return {{"features", {1, 2, 4, 8, 16}},

@@ -78,15 +78,6 @@ double transform_price(const WinogradProblem& problem, const WinogradForm& form)
 
 constexpr double kMostErrorOfSmall = 6;
 
-std::vector<int64_t> tiles_of(const WinogradProblem& problem, TileSizes sizes) {
-  std::vector<int64_t> tiles;
-  for (const Offer& offer : kOffers) {
-    if (offer.kernel != problem.kernel || offer.stride != problem.stride) continue;
-    if ((offer.error > kMostErrorOfSmall) == (sizes == TileSizes::kLarge)) tiles.push_back(offer.tile);
-  }
-  return tiles;
-}
-
 // So many tiles of an axis hold whole windows of the pooling.
 int unit_of(const WinogradProblem& problem, int64_t tile) {
   return problem.pool / static_cast<int>(std::gcd(problem.pool, tile));
@@ -237,7 +228,16 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
   return std::nullopt;
 }
 
-bool has_tiles(const WinogradProblem& problem, TileSizes sizes) { return !tiles_of(problem, sizes).empty(); }
+std::vector<int64_t> winograd_tiles(const WinogradProblem& problem, TileSizes sizes) {
+  std::vector<int64_t> tiles;
+  for (const Offer& offer : kOffers) {
+    if (offer.kernel != problem.kernel || offer.stride != problem.stride) continue;
+    if ((offer.error > kMostErrorOfSmall) == (sizes == TileSizes::kLarge)) tiles.push_back(offer.tile);
+  }
+  return tiles;
+}
+
+bool has_tiles(const WinogradProblem& problem, TileSizes sizes) { return !winograd_tiles(problem, sizes).empty(); }
 
 double winograd_error(const WinogradProblem& problem, int tile_y, int tile_x) {
   return std::sqrt(offer_of(problem, tile_y).error * offer_of(problem, tile_x).error);
@@ -270,15 +270,15 @@ int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int
 }
 
 KnobRanges winograd_knobs(const WinogradProblem& problem, TileSizes sizes, const TargetSpec& target) {
-  return knobs_of_tiles(problem, tiles_of(problem, sizes), target);
+  return knobs_of_tiles(problem, winograd_tiles(problem, sizes), target);
 }
 
 std::vector<Knobs> cheap_winograd_knobs(const WinogradProblem& problem, TileSizes sizes, BatchClass batch,
                                         const TargetSpec& target) {
   const int images = typical_samples(batch);
   std::vector<Knobs> best;
-  for (int64_t tile_y : tiles_of(problem, sizes)) {
-    for (int64_t tile_x : tiles_of(problem, sizes)) {
+  for (int64_t tile_y : winograd_tiles(problem, sizes)) {
+    for (int64_t tile_x : winograd_tiles(problem, sizes)) {
       if (tile_x == tile_y || tile_x == 2 * tile_y) best.push_back(best_knobs(problem, tile_y, tile_x, images, target));
     }
   }

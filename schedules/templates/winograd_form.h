@@ -26,6 +26,7 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel);
 
 // Large tiles take fewer products; their results are off by more than twice as much as those of small ones.
 enum class TileSizes : uint8_t { kSmall, kLarge };
+std::vector<int64_t> winograd_tiles(const WinogradProblem& problem, TileSizes sizes);  // ascending
 bool has_tiles(const WinogradProblem& problem, TileSizes sizes);
 
 // The rounding error of F(tile_y×tile_x, k×k), relative to the direct sums'.
