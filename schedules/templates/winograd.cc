@@ -51,17 +51,29 @@ Expr half_of_polynomial(const Exprs& x, double p, size_t first) {
   return sum;
 }
 
-// Σ c_k·d_{first+2k} with Π (x² − p²) = Σ c_k·x^2k over all pairs but one (0: over all).
-Expr filtered(const Exprs& d, const Points& points, double but, size_t first) {
+// c_k with Π (x² − p²) = Σ c_k·x^2k over all pairs but one (0: over all).
+std::vector<double> coefficients(const Points& points, double but) {
   std::vector<double> c = {1};
   for (double p : points.pairs) {
     if (p == but) continue;
     c.insert(c.begin(), 0);
     for (size_t k = 0; k + 1 < c.size(); ++k) c[k] -= p * p * c[k + 1];
   }
+  return c;
+}
+
+// Σ c_k·d_{first+2k}
+Expr filtered(const Exprs& d, const Points& points, double but, size_t first) {
+  const std::vector<double> c = coefficients(points, but);
   Expr sum;
   for (size_t k = 0; k < c.size(); ++k) sum = plus(sum, times(d[first + 2 * k], c[k]));
   return sum;
+}
+
+// d_{first+2k} += c_k·value
+void spread(Exprs& d, const Expr& value, const Points& points, double but, size_t first) {
+  const std::vector<double> c = coefficients(points, but);
+  for (size_t k = 0; k < c.size(); ++k) d[first + 2 * k] = plus(d[first + 2 * k], times(value, c[k]));
 }
 
 // 1/N_j of the finite points.
@@ -93,6 +105,23 @@ Exprs input_of(const Filtering& phase, const Exprs& d) {
   }
   values.push_back(filtered(d, points, 0, first));
   return values;
+}
+
+// The transpose of input_of.
+Exprs input_gradient_of(const Filtering& phase, const Exprs& values) {
+  if (phase.taps == 1) return values;
+  const Points points(values.size());
+  const size_t first = points.has_zero ? 1 : 0;
+  Exprs d(values.size());
+  size_t next = 0;
+  if (points.has_zero) spread(d, values[next++], points, 0, 0);
+  for (double p : points.pairs) {
+    const Expr &at_plus = values[next++], &at_minus = values[next++];
+    spread(d, at_plus + at_minus, points, p, first + 1);
+    spread(d, times(at_plus - at_minus, p), points, p, first);
+  }
+  spread(d, values[next], points, 0, first);
+  return d;
 }
 
 // The polynomial with these coefficients at n points.
@@ -172,6 +201,15 @@ Exprs winograd_input(const Filtering& filtering, const Exprs& d) {
     append(values, input_of(phase, every(d, filtering.stride, p)));
   });
   return values;
+}
+
+Exprs winograd_input_gradient(const Filtering& filtering, const Exprs& points) {
+  Exprs d(points.size());
+  for_each_phase(filtering, [&](const Filtering& phase, int p, int first) {
+    const Exprs part = input_gradient_of(phase, points_of(points, phase, first));
+    for (size_t i = 0; i < part.size(); ++i) d[p + filtering.stride * i] = part[i];
+  });
+  return d;
 }
 
 Exprs winograd_kernel(const Filtering& filtering, const Exprs& w) {

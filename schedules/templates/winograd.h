@@ -1,6 +1,7 @@
 // The transforms of Winograd's minimal filtering F(m, r): m outputs of a kernel of r taps from the n = m + r − 1 inputs
 // that they see, by n products in place of m·r (Lavin & Gray, arXiv:1509.09308). In two dimensions each applies along
-// either axis: y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, and for gradients dw = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
+// either axis: y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, and for gradients dw = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G and
+// dd = B[(G w Gᵀ) ⊙ (A dy Aᵀ)]Bᵀ.
 //
 // A and G evaluate a polynomial whose coefficients are their operand at n points, 3 to 9: pairs ±p, 0 where n is even,
 // and ∞; G divides by N_j = Π (a_j − a_l). So B depends on n alone: F(4,3) and F(2,5) share it. The pairs are those
@@ -35,6 +36,7 @@ Exprs winograd_kernel(const Filtering& filtering, const Exprs& w);            //
 Exprs winograd_output(const Filtering& filtering, const Exprs& products);     // Aᵀ p: n → m
 Exprs winograd_output_gradient(const Filtering& filtering, const Exprs& dy);  // A dy: m → n
 Exprs winograd_kernel_gradient(const Filtering& filtering, const Exprs& p);   // Gᵀ p: n → r
+Exprs winograd_input_gradient(const Filtering& filtering, const Exprs& p);    // B p: n → n
 
 // Whether both axes of a tile are unrolled. With half as many registers most of it is spilled: one axis stays a loop.
 constexpr bool unrolls_tiles(const TargetSpec& target) { return target.vector_registers >= 32; }

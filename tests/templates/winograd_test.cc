@@ -43,6 +43,15 @@ std::vector<double> gradient(const std::vector<double>& d, const std::vector<dou
   return dw;
 }
 
+// dd_{s·i+k} += dy_i·w_k
+std::vector<double> input_gradient(const std::vector<double>& dy, const std::vector<double>& w, size_t stride) {
+  std::vector<double> dd(stride * (dy.size() - 1) + w.size());
+  for (size_t i = 0; i < dy.size(); ++i) {
+    for (size_t k = 0; k < w.size(); ++k) dd[stride * i + k] += dy[i] * w[k];
+  }
+  return dd;
+}
+
 void check_equal(const Exprs& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
   for (size_t i = 0; i < found.size(); ++i) {
@@ -56,7 +65,7 @@ constexpr Filtering kFilterings[] = {{2, 3},    {4, 3},    {5, 3},    {6, 3},   
                                      {3, 5},    {4, 5},    {3, 2},    {3, 3},     {2, 2},    {2, 3, 2}, {4, 3, 2},
                                      {6, 3, 2}, {2, 7, 2}, {4, 7, 2}, {2, 11, 4}, {3, 11, 4}};
 
-TEST_CASE("minimal filtering is correlation, its gradient likewise, of any stride") {
+TEST_CASE("minimal filtering is correlation, its gradients likewise, of any stride") {
   for (const Filtering& filtering : kFilterings) {
     CAPTURE(filtering.outputs);
     CAPTURE(filtering.taps);
@@ -64,11 +73,11 @@ TEST_CASE("minimal filtering is correlation, its gradient likewise, of any strid
     const std::vector<double> d = whole_numbers(filtering.points(), 1), w = whole_numbers(filtering.taps, 2),
                               dy = whole_numbers(filtering.outputs, 3);
     const auto stride = static_cast<size_t>(filtering.stride);
-    const Exprs input = winograd_input(filtering, constants(d));
-    check_equal(winograd_output(filtering, products(input, winograd_kernel(filtering, constants(w)))),
-                correlation(d, w, stride));
+    const Exprs input = winograd_input(filtering, constants(d)), kernel = winograd_kernel(filtering, constants(w));
+    check_equal(winograd_output(filtering, products(input, kernel)), correlation(d, w, stride));
     const Exprs transformed = winograd_output_gradient(filtering, constants(dy));
     check_equal(winograd_kernel_gradient(filtering, products(input, transformed)), gradient(d, dy, w.size(), stride));
+    check_equal(winograd_input_gradient(filtering, products(kernel, transformed)), input_gradient(dy, w, stride));
   }
 }
 
