@@ -5,7 +5,6 @@
 // batch, a constant number of them, whose gradients are added up in order. Either way no sum depends on the number of
 // threads.
 #include <algorithm>
-#include <array>
 
 #include "schedules/templates/tile.h"
 #include "schedules/templates/winograd_weight_gradient.h"
@@ -18,25 +17,9 @@ using Halide::Expr, Halide::Func, Halide::Var;
 constexpr int kTilesAhead = 2;
 constexpr int kMaxSlices = 8, kMaxChannels = 256, kMaxVectors = 4, kMaxBlocks = 16;
 
-// How wide a tile may be, and its error (relative_error) with a kernel of 3 and of 5 taps; 0: too many points.
-struct Tile {
-  int tile;
-  double error_of_3, error_of_5;
-  double error(int taps) const { return taps == 3 ? error_of_3 : error_of_5; }
-};
-constexpr std::array kTiles = {Tile{2, 1.4, 3.2}, Tile{4, 2.5, 6.0}, Tile{5, 3.5, 8.8}, Tile{6, 5.1, 0},
-                               Tile{7, 7.8, 0}};
-
 int taps_of(const Kernel& kernel) { return as_winograd_weight_gradient(kernel, 2)->taps; }
 
-std::vector<int> tiles_of(const Kernel& kernel) {
-  const int taps = taps_of(kernel);
-  std::vector<int> tiles;
-  for (const Tile& tile : kTiles) {
-    if (tile.error(taps) > 0) tiles.push_back(tile.tile);
-  }
-  return tiles;
-}
+std::vector<int> tiles_of(const Kernel& kernel) { return winograd_gradient_tiles(taps_of(kernel)); }
 
 // The most input channels that leave the accumulators, the vectors and a broadcast in registers, a divisor of a panel.
 int taps_in_registers(int vectors, const TargetSpec& target) {
@@ -149,12 +132,8 @@ bool pays(const Kernel& kernel, BatchClass batch, const TargetSpec& target) {
   return best_of_tiles(kernel, typical_samples(batch), target).pays;
 }
 
-// Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
-// rows of A and B have enlarged: the root of Σ_j G²_jk·ΣA²_j·ΣB²_j over the tile's terms, of the worst k. In two
-// dimensions errors have its square, but the tolerance of ops grows with the number of terms, where errors grow with
-// its root only.
 double relative_error(const Kernel& kernel, const Knobs& knobs) {
-  return std::ranges::find(kTiles, knobs.at("tile"), &Tile::tile)->error(taps_of(kernel));
+  return winograd_gradient_error(taps_of(kernel), static_cast<int>(knobs.at("tile")));
 }
 
 PreferredLayouts layouts(const Kernel& kernel, const Knobs& knobs, const TargetSpec& target) {

@@ -1,6 +1,9 @@
 // Weight gradients by Winograd's minimal filtering (winograd_weight_gradient.h).
 #include "schedules/templates/winograd_weight_gradient.h"
 
+#include <algorithm>
+#include <array>
+
 #include "compiler/ops/conv2d.h"
 
 namespace convoke {
@@ -8,6 +11,15 @@ namespace convoke {
 using Halide::Expr, Halide::Func, Halide::MemoryType, Halide::RDom, Halide::RVar, Halide::TailStrategy, Halide::Var;
 
 namespace {
+
+// The error with a kernel of 3 and of 5 taps; 0: too many points.
+struct TileError {
+  int tile;
+  double error_of_3, error_of_5;
+  double error(int taps) const { return taps == 3 ? error_of_3 : error_of_5; }
+};
+constexpr std::array kTiles = {TileError{2, 1.4, 3.2}, TileError{4, 2.5, 6.0}, TileError{5, 3.5, 8.8},
+                               TileError{6, 5.1, 0}, TileError{7, 7.8, 0}};
 
 // A pixel of a tile along one axis: where it lies, and whether it does; undefined: it always does.
 struct Place {
@@ -209,6 +221,18 @@ std::optional<WinogradWeightGradient> as_winograd_weight_gradient(const Kernel& 
                                 .taps = taps,
                                 .in_c = static_cast<int>(conv->in_c),
                                 .out_c = static_cast<int>(conv->out_c)};
+}
+
+std::vector<int> winograd_gradient_tiles(int taps) {
+  std::vector<int> tiles;
+  for (const TileError& tile : kTiles) {
+    if (tile.error(taps) > 0) tiles.push_back(tile.tile);
+  }
+  return tiles;
+}
+
+double winograd_gradient_error(int taps, int tile) {
+  return std::ranges::find(kTiles, tile, &TileError::tile)->error(taps);
 }
 
 WinogradGradient make_winograd_gradient(const WinogradWork& work) {

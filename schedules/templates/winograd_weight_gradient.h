@@ -41,6 +41,14 @@ struct WinogradWeightGradient {
 // strided nor dilated nor grouped.
 std::optional<WinogradWeightGradient> as_winograd_weight_gradient(const Kernel& kernel, int tile);
 
+// How wide a tile may be, ascending.
+std::vector<int> winograd_gradient_tiles(int taps);
+// Rounding errors of independent terms add as squares. Those of point j reach weight k by G_jk, from operands that the
+// rows of A and B have enlarged: the root of Σ_j G²_jk·ΣA²_j·ΣB²_j over the tile's terms, of the worst k. In two
+// dimensions errors have its square, but the tolerance of ops grows with the number of terms, where errors grow with
+// its root only.
+double winograd_gradient_error(int taps, int tile);
+
 // What the knobs and the layout say.
 struct WinogradForm {
   int chunk;           // tiles
