@@ -159,7 +159,7 @@ Stages make_stages(const Body& body, const WinogradWeightGradient& problem, int 
 void schedule_operands(Stages& s, const WinogradWeightGradient& problem, const RDom& blocks) {
   const int n = problem.points();
   for (Func* stage : {&s.gradient_columns, &s.output, &s.input_columns, &s.input}) {
-    stage->bound_extent(s.block, 1).vectorize(s.lane);
+    stage->store_in(MemoryType::Heap).bound_extent(s.block, 1).vectorize(s.lane);
   }
   s.gradient_columns.compute_at(s.total, blocks.x).bound_extent(s.co, problem.out_c).bound_extent(s.i, n);
   s.gradient_columns.bound_extent(s.x, columns_of_gradient(problem)).bound_extent(s.ty, problem.y.tiles());
@@ -181,8 +181,8 @@ void schedule_sums(Stages& s, const WinogradWeightGradient& problem, const Knobs
   const int n = problem.points(), taps = problem.taps, lanes = static_cast<int>(largest_divisor(problem.out_c, images));
   Var oi("oi"), ii("ii");
   for (Func* stage : {&s.sums, &s.products, &s.rows, &s.taps}) stage->bound_extent(s.block, 1);
-  s.products.compute_at(s.rows, s.i).bound_extent(s.ci, problem.in_c).bound_extent(s.co, problem.out_c);
-  s.products.bound_extent(s.i, 1).bound_extent(s.j, n).vectorize(s.co, lanes);
+  s.products.compute_at(s.rows, s.i).store_in(MemoryType::Heap).bound_extent(s.co, problem.out_c);
+  s.products.bound_extent(s.ci, problem.in_c).bound_extent(s.i, 1).bound_extent(s.j, n).vectorize(s.co, lanes);
   Halide::Stage update = s.products.update();
   update.split(s.co, s.co, oi, channels).split(s.ci, s.ci, ii, inputs);
   update.reorder(s.across.x, oi, ii, s.ci, s.co, s.j).unroll(ii).vectorize(oi);
@@ -191,8 +191,8 @@ void schedule_sums(Stages& s, const WinogradWeightGradient& problem, const Knobs
   s.sums.bound_extent(s.ci, inputs).bound_extent(s.co, channels).bound_extent(s.j, 1).bound_extent(s.i, 1);
   s.sums.vectorize(s.lane).unroll(s.ci).unroll(s.co);
   s.sums.update().reorder(s.lane, s.ci, s.co, s.tile.x).vectorize(s.lane).unroll(s.ci).unroll(s.co);
-  s.rows.compute_at(s.total, blocks.x).bound_extent(s.co, problem.out_c).bound(s.kx, 0, taps);
-  s.rows.bound_extent(s.ci, problem.in_c).bound_extent(s.i, n).vectorize(s.co, lanes);
+  s.rows.compute_at(s.total, blocks.x).store_in(MemoryType::Heap).bound_extent(s.co, problem.out_c);
+  s.rows.bound(s.kx, 0, taps).bound_extent(s.ci, problem.in_c).bound_extent(s.i, n).vectorize(s.co, lanes);
   s.rows.reorder(s.co, s.kx, s.ci, s.i).unroll(s.kx);
   s.taps.compute_at(s.total, s.kx).store_in(MemoryType::Stack).bound_extent(s.co, problem.out_c).bound(s.ky, 0, taps);
   s.taps.vectorize(s.co, lanes).reorder(s.co, s.ky).unroll(s.ky);
