@@ -7,7 +7,7 @@
 // the caches. The weight, of few channels, is transformed when a call begins: of each point it has other numbers, so
 // each is broadcast for several tiles.
 //
-// A convolution's task is a row of tiles. A data gradient is the transposed filtering: tiles are of the output
+// A convolution's task is such a few tiles. A data gradient is the transposed filtering: tiles are of the output
 // gradient, and what they add to the input's overlaps. So it makes no products of padding, which is most of a small
 // image's when its gradient is computed as a convolution; but a task is a whole block of images.
 #include "schedules/templates/body.h"
@@ -89,18 +89,23 @@ double work(const WinogradProblem& problem, int64_t tile) {
          (problem.summed * problem.made + kTransform * (problem.summed + problem.made));
 }
 
-// The tile of the least work, and the register tile that loads least for a product.
+// The tile of the least work, and the register tile that loads least for a product, of tiles whose V the L1 cache
+// holds.
 Knobs defaults(const Kernel& kernel, BatchClass, const TargetSpec& target) {
+  constexpr int kFloat = 4;
   const WinogradProblem problem = *winograd_problem(kernel);
   const int64_t tile =
       std::ranges::min(winograd_tiles(problem, TileSizes::kSmall), {}, [&](int64_t one) { return work(problem, one); });
+  const int64_t points = tile + problem.kernel - 1;
+  const int64_t bytes = kFloat * points * points * problem.summed * target.vector_lanes;
   Knobs best = {{"channels", 1}, {"tile", tile}, {"tiles", 1}};
-  double least = 2;
+  double least = 3;
   for (int64_t channels : divisors(problem.made, kMaxChannels)) {
     for (int64_t tiles : divisors(count_tiles(problem, problem.x, tile), kMaxTiles)) {
       const Knobs knobs = {{"channels", channels}, {"tile", tile}, {"tiles", tiles}};
       const double loads = 1 / static_cast<double>(channels) + 1 / static_cast<double>(tiles);
-      if (registers(knobs) > target.vector_registers || loads >= least) continue;
+      const bool fits = tiles == 1 || tiles * bytes <= target.l1_bytes;
+      if (registers(knobs) > target.vector_registers || !fits || loads >= least) continue;
       least = loads;
       best = knobs;
     }
@@ -256,11 +261,12 @@ void schedule_convolution(Stages& s, const WinogradProblem& problem, const Form&
       .reorder(at[0], xi, yi, xo, ci, co, xb, yo, at[4])
       .unroll(xi)
       .never_partition(xo)
-      .fuse(yo, at[4], task)
+      .fuse(xb, yo, task)
+      .fuse(task, at[4], task)
       .parallel(task);
   s.pixels.compute_at(out, xo).store_in(MemoryType::Stack).bound_extent(s.c, 1).bound_extent(s.tx, 1);
   s.pixels.bound_extent(s.ty, 1).bound(s.i, 0, m).bound(s.j, 0, m).reorder(s.lane, s.j, s.i);
-  schedule_tiles(s, problem, form, out, {.block = xb, .channels = co, .tile = xo});
+  schedule_tiles(s, problem, form, out, {.block = task, .channels = co, .tile = xo});
 }
 
 void schedule_gradient(Stages& s, const WinogradProblem& problem, const Form& form, Func out) {
