@@ -155,7 +155,8 @@ def measure_cell(command, cell, folders, effort):
     return {"cell": cell._asdict(), "when": machine.now(), "effort": effort,
             "rates": machine.rates(folders.native, cell.threads), "work": work,
             "compile": {key: report[key] for key in ("library_bytes", "seconds", "parameters", "weights_bytes")},
-            "peers": measure_peers(cell, folders, **effort)}
+            "peers": measure_peers(cell, folders, **effort),
+            "core_to_core_after": machine.rates(folders.native, cell.threads)["core_to_core"]}
 
 
 def measure_growth(command, cell):

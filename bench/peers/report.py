@@ -5,7 +5,7 @@ import cells
 from cells import TITLES
 from losses import where_we_lose
 from plots import ratio_bars
-from verdict import bound_ms, counts, disturbed, verdict
+from verdict import bound_ms, counts, disturbed, far_cores, verdict
 
 MIB = 2**20
 
@@ -37,7 +37,7 @@ def standing_rows(results, training):
             continue
         speeds = [short(v.ours_ms), short(v.best_ms)] if not training else [
             f"{1000 * cell.batch / ms:,.{0 if ms < 100 * cell.batch else 1}f}" for ms in (v.ours_ms, v.best_ms)]
-        yield [label(cell) + (" ¹" if disturbed(measured) else ""), *speeds, TITLES[v.best_peer], f"{v.ratio:.2f}",
+        yield [label(cell) + (" ¹" if disturbed(measured) else "") + (" ²" if far_cores(measured) else ""), *speeds, TITLES[v.best_peer], f"{v.ratio:.2f}",
                short(bound), f"{v.ours_ms / bound:.2f}", f"{bar.least:g}", f"{bar.reach:g}", v.stands]
 
 
@@ -155,6 +155,9 @@ def headline(results):
     if noisy:
         lines.append(f"- **{noisy} of {len(measured)} cells (marked ¹) were measured while other processes used the "
                      "cores: not figures to quote.**")
+    if far := sum(map(far_cores, measured)):
+        lines.append(f"- **{far} of {len(measured)} cells (marked ²) were measured while a line of the cache took more "
+                     "than 100 ns from core to core: the virtual machine's two cores shared no cache.**")
     return "\n".join(lines)
 
 

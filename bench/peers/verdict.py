@@ -4,6 +4,7 @@ from typing import NamedTuple
 import cells
 
 DISTURBED_CORES = 0.15  # used by others while a figure was taken
+FAR_CORES = 1e-7  # seconds from core to core: they share no cache
 
 
 class Verdict(NamedTuple):
@@ -50,3 +51,8 @@ def bound_ms(measured):
 
 def disturbed(measured):
     return any(one.get("others", 0) > DISTURBED_CORES for one in measured["peers"].values())
+
+
+def far_cores(measured):
+    """A virtual machine's cores may lie apart at one time and not at another: the worse of before and after."""
+    return max(measured["rates"].get("core_to_core", 0), measured.get("core_to_core_after", 0)) > FAR_CORES

@@ -157,8 +157,11 @@ void print_summary(const Profile& profile, const Library& library, const Workloa
              library.model().name, library.model().target, work.n, work.threads,
              work.train ? "training step" : "inference", profile.median_ms, profile.least_ms, profile.calls,
              1000 * work.n / profile.median_ms);
-  fmt::print("the machine, now: {:.0f} GFLOP/s of multiply-adds, {:.1f} GB/s from memory: bound {:.4f} ms\n",
-             profile.machine.gflops, profile.machine.gigabytes_per_second, bound_ms(profile.rows, profile.machine));
+  const MachineRates& machine = profile.machine;
+  const std::string apart =
+      work.threads > 1 ? fmt::format(", {:.0f} ns from core to core", machine.core_to_core_ns) : "";
+  fmt::print("the machine, now: {:.0f} GFLOP/s of multiply-adds, {:.1f} GB/s from memory{}: bound {:.4f} ms\n",
+             machine.gflops, machine.gigabytes_per_second, apart, bound_ms(profile.rows, machine));
 }
 
 Result<ExitCode> run(const Arguments& arguments) {

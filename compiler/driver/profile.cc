@@ -101,7 +101,7 @@ double bound_ms(const std::vector<RowTime>& rows, const MachineRates& machine) {
 }
 
 MachineRates measure_machine(int threads) {
-  return {threads * fma_peak_gflops(), memory_gigabytes_per_second(threads)};
+  return {threads * fma_peak_gflops(), memory_gigabytes_per_second(threads), threads > 1 ? core_to_core_ns() : 0};
 }
 
 std::vector<std::string> spent_cells(const Spent& spent, double total_ms, const MachineRates& machine) {

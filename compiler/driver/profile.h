@@ -12,6 +12,7 @@ namespace convoke {
 struct MachineRates {
   double gflops = 0;                // multiply-adds ×2 in registers
   double gigabytes_per_second = 0;  // from memory
+  double core_to_core_ns = 0;       // one way; 0 of one thread
 };
 
 // Of one call. Flops as the operation is defined: what Winograd saves is speed.

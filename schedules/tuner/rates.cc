@@ -1,6 +1,7 @@
 #include "schedules/tuner/rates.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -84,6 +85,31 @@ double memory_gigabytes_per_second(int threads) {
     read(blocks[0]);
     others.clear();  // joins
     best = std::max(best, static_cast<double>(threads) * kBlockBytes / ns_since(start));
+  }
+  return best;
+}
+
+double core_to_core_ns() {
+  constexpr int kRepeats = 5, kTurns = 5000;
+  double best = 1e9;
+  for (int repeat = 0; repeat < kRepeats; ++repeat) {
+    alignas(128) std::atomic<int> turn = 0;
+    const auto pass = [&turn](int from) {
+      turn.store(from + 1, std::memory_order_release);
+      while (turn.load(std::memory_order_acquire) == from + 1) {
+      }
+    };
+    const std::jthread other([&turn] {
+      for (int mine = 1; mine <= 2 * kTurns + 1; mine += 2) {
+        while (turn.load(std::memory_order_acquire) != mine) {
+        }
+        turn.store(mine + 1, std::memory_order_release);
+      }
+    });
+    pass(0);  // it runs
+    const auto start = Clock::now();
+    for (int mine = 2; mine <= 2 * kTurns; mine += 2) pass(mine);
+    best = std::min(best, ns_since(start) / (2 * kTurns));
   }
   return best;
 }
