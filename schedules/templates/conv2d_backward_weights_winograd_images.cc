@@ -112,32 +112,27 @@ Stages make_stages(const Body& body, const WinogradWeightGradient& problem, int 
   s.across = RDom(0, images, "across");
   const Filtering filtering = problem.filtering();
   const int n = filtering.points(), m = filtering.outputs, tiles_x = problem.x.tiles();
-  const auto vector = [](int size, auto element) {
-    Exprs elements;
-    for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
-    return elements;
-  };
   const auto pixel = [&](const Func& of, const Var& c, const Expr& x, const Expr& y, int width, int height) -> Expr {
     const Expr inside = likely(x >= 0 && x < width) && likely(y >= 0 && y < height);
     return select(inside, of(c, clamp(x, 0, width - 1), clamp(y, 0, height - 1), s.block * images + s.lane), 0.0f);
   };
   const Func &dy = anchor_operand(body, 0), &d = anchor_operand(body, 1);
   s.gradient_columns(s.lane, s.co, s.i, s.x, s.ty, s.block) =
-      mux(s.i, winograd_output_gradient(filtering, vector(m, [&](const Expr& e) {
+      mux(s.i, winograd_output_gradient(filtering, vector_of(m, [&](const Expr& e) {
                                           return pixel(dy, s.co, s.x, s.ty * m + e, problem.x.out, problem.y.out);
                                         })));
   s.output(s.lane, s.co, s.i, s.j, s.t, s.block) =
-      mux(s.j, winograd_output_gradient(filtering, vector(m, [&](const Expr& e) {
+      mux(s.j, winograd_output_gradient(filtering, vector_of(m, [&](const Expr& e) {
                                           const Expr x = s.t % tiles_x * m + e;
                                           return s.gradient_columns(s.lane, s.co, s.i, x, s.t / tiles_x, s.block);
                                         })));
   s.input_columns(s.lane, s.ci, s.i, s.x, s.ty, s.block) =
-      mux(s.i, winograd_input(filtering, vector(n, [&](const Expr& e) {
+      mux(s.i, winograd_input(filtering, vector_of(n, [&](const Expr& e) {
                                 return pixel(d, s.ci, s.x - problem.x.padding, s.ty * m + e - problem.y.padding,
                                              problem.x.in, problem.y.in);
                               })));
   s.input(s.lane, s.ci, s.i, s.j, s.t, s.block) =
-      mux(s.j, winograd_input(filtering, vector(n, [&](const Expr& e) {
+      mux(s.j, winograd_input(filtering, vector_of(n, [&](const Expr& e) {
                                 const Expr x = s.t % tiles_x * m + e;
                                 return s.input_columns(s.lane, s.ci, s.i, x, s.t / tiles_x, s.block);
                               })));
@@ -148,10 +143,10 @@ Stages make_stages(const Body& body, const WinogradWeightGradient& problem, int 
   s.products(s.co, s.ci, s.j, s.i, s.block) += s.sums(s.across, s.ci, s.co, s.j, s.i, s.block);
   s.rows(s.co, s.kx, s.ci, s.i, s.block) =
       mux(s.kx, winograd_kernel_gradient(
-                    filtering, vector(n, [&](const Expr& e) { return s.products(s.co, s.ci, e, s.i, s.block); })));
+                    filtering, vector_of(n, [&](const Expr& e) { return s.products(s.co, s.ci, e, s.i, s.block); })));
   s.taps(s.co, s.kx, s.ky, s.ci, s.block) =
       mux(s.ky, winograd_kernel_gradient(
-                    filtering, vector(n, [&](const Expr& e) { return s.rows(s.co, s.kx, s.ci, e, s.block); })));
+                    filtering, vector_of(n, [&](const Expr& e) { return s.rows(s.co, s.kx, s.ci, e, s.block); })));
   return s;
 }
 

@@ -131,16 +131,11 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
   Stages s;
   s.r = RDom(0, problem.summed, "r");
   const std::vector<Var> at = {s.c, s.i, s.j, s.t, s.bx, s.by, s.bn};
-  const auto vector = [](int size, auto element) {
-    Exprs elements;
-    for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
-    return elements;
-  };
   s.source(at) = input_pixel(body, problem, form, s, s.j, s.i);
-  s.columns(at) = mux(s.i, winograd_input(form.y, vector(form.y.points(), [&](const Expr& e) {
+  s.columns(at) = mux(s.i, winograd_input(form.y, vector_of(form.y.points(), [&](const Expr& e) {
                                             return s.source(s.c, e, s.j, s.t, s.bx, s.by, s.bn);
                                           })));
-  s.input(at) = mux(s.j, winograd_input(form.x, vector(form.x.points(), [&](const Expr& e) {
+  s.input(at) = mux(s.j, winograd_input(form.x, vector_of(form.x.points(), [&](const Expr& e) {
                                           return s.columns(s.c, s.i, e, s.t, s.bx, s.by, s.bn);
                                         })));
   const Func weight = transformed_weight(body, problem, form);
@@ -155,9 +150,9 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Winog
     const Expr t = form.images == 1 ? block_tile : min(block_tile, computed_tiles(body, form) - 1);
     return s.products(s.c, e, s.j, t, s.tx / form.tx, s.ty / form.ty, s.n / form.images);
   };
-  s.rows(tile_at) = mux(s.i, winograd_output(form.y, vector(form.y.points(), product)));
+  s.rows(tile_at) = mux(s.i, winograd_output(form.y, vector_of(form.y.points(), product)));
   const int m = form.y.outputs;
-  s.pixels(s.c, s.j, s.y, s.tx, s.n) = mux(s.j, winograd_output(form.x, vector(form.x.points(), [&](const Expr& e) {
+  s.pixels(s.c, s.j, s.y, s.tx, s.n) = mux(s.j, winograd_output(form.x, vector_of(form.x.points(), [&](const Expr& e) {
                                                                   return s.rows(s.c, s.y % m, e, s.tx, s.y / m, s.n);
                                                                 })));
   return s;

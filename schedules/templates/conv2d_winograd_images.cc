@@ -148,18 +148,13 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Form&
   s.r = RDom(0, problem.summed, "r");
   const int n = form.filtering.points(), m = form.filtering.outputs;
   const Func &source = anchor_operand(body, 0), &weight = anchor_operand(body, 1);
-  const auto vector = [](int size, auto element) {
-    Exprs elements;
-    for (int e = 0; e < size; ++e) elements.push_back(element(Expr(e)));
-    return elements;
-  };
   s.half(s.c, s.in, s.i, s.j) =
-      mux(s.i, winograd_kernel(form.filtering, vector(problem.kernel, [&](const Expr& e) {
+      mux(s.i, winograd_kernel(form.filtering, vector_of(problem.kernel, [&](const Expr& e) {
                                  return problem.is_forward ? weight(s.j, e, s.in, s.c) : weight(s.j, e, s.c, s.in);
                                })));
   s.weight(s.c, s.j, s.in, s.i) =
       mux(s.j, winograd_kernel(form.filtering,
-                               vector(problem.kernel, [&](const Expr& e) { return s.half(s.c, s.in, s.i, e); })));
+                               vector_of(problem.kernel, [&](const Expr& e) { return s.half(s.c, s.in, s.i, e); })));
   const auto pixel = [&](const Expr& px, const Expr& py) -> Expr {
     const Expr x = s.tx * m + px - (problem.is_forward ? problem.x.padding : 0),
                y = s.ty * m + py - (problem.is_forward ? problem.y.padding : 0);
@@ -168,17 +163,17 @@ Stages make_stages(const Body& body, const WinogradProblem& problem, const Form&
     return select(inside, source(s.c, at_x, at_y, s.block * form.images + s.lane), 0.0f);
   };
   const std::vector<Var> at = {s.lane, s.c, s.i, s.j, s.tx, s.ty, s.block};
-  s.columns(at) = mux(s.i, form.to_points(vector(form.from(), [&](const Expr& e) { return pixel(s.j, e); })));
-  s.input(at) = mux(s.j, form.to_points(vector(form.from(), [&](const Expr& e) {
+  s.columns(at) = mux(s.i, form.to_points(vector_of(form.from(), [&](const Expr& e) { return pixel(s.j, e); })));
+  s.input(at) = mux(s.j, form.to_points(vector_of(form.from(), [&](const Expr& e) {
     return s.columns(s.lane, s.c, s.i, e, s.tx, s.ty, s.block);
   })));
   s.sums(at) = 0.0f;
   s.sums(at) += s.weight(s.c, s.j, s.r, s.i) * s.input(s.lane, s.r, s.i, s.j, s.tx, s.ty, s.block);
   s.products(at) = s.sums(at);
-  s.rows(at) = mux(s.i, form.to_pixels(vector(
+  s.rows(at) = mux(s.i, form.to_pixels(vector_of(
                             n, [&](const Expr& e) { return s.products(s.lane, s.c, e, s.j, s.tx, s.ty, s.block); })));
-  s.pixels(at) = mux(
-      s.j, form.to_pixels(vector(n, [&](const Expr& e) { return s.rows(s.lane, s.c, s.i, e, s.tx, s.ty, s.block); })));
+  s.pixels(at) = mux(s.j, form.to_pixels(vector_of(
+                              n, [&](const Expr& e) { return s.rows(s.lane, s.c, s.i, e, s.tx, s.ty, s.block); })));
   return s;
 }
 

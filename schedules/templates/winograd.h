@@ -31,6 +31,14 @@ struct Filtering {
 
 using Exprs = std::vector<Halide::Expr>;
 
+// element(0), element(1), …
+template <typename Element>
+Exprs vector_of(int size, Element element) {
+  Exprs elements;
+  for (int e = 0; e < size; ++e) elements.push_back(element(Halide::Expr(e)));
+  return elements;
+}
+
 Exprs winograd_input(const Filtering& filtering, const Exprs& d);             // Bᵀ d: n → n
 Exprs winograd_kernel(const Filtering& filtering, const Exprs& w);            // G w: r → n
 Exprs winograd_output(const Filtering& filtering, const Exprs& products);     // Aᵀ p: n → m
