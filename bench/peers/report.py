@@ -37,7 +37,8 @@ def standing_rows(results, training):
             continue
         speeds = [short(v.ours_ms), short(v.best_ms)] if not training else [
             f"{1000 * cell.batch / ms:,.{0 if ms < 100 * cell.batch else 1}f}" for ms in (v.ours_ms, v.best_ms)]
-        yield [label(cell) + (" ¹" if disturbed(measured) else "") + (" ²" if far_cores(measured) else ""), *speeds, TITLES[v.best_peer], f"{v.ratio:.2f}",
+        marks = (" ¹" if disturbed(measured) else "") + (" ²" if far_cores(measured) else "")
+        yield [label(cell) + marks, *speeds, TITLES[v.best_peer], f"{v.ratio:.2f}",
                short(bound), f"{v.ours_ms / bound:.2f}", f"{bar.least:g}", f"{bar.reach:g}", v.stands]
 
 

@@ -66,6 +66,7 @@ Json report_json(const Profile& profile, const Library& library, const WorkloadO
           {"images_per_second", 1000 * work.n / profile.median_ms},
           {"fma_peak_gflops", profile.machine.gflops},
           {"memory_gigabytes_per_second", profile.machine.gigabytes_per_second},
+          {"core_to_core_ns", profile.machine.core_to_core_ns},
           {"bound_ms", bound_ms(profile.rows, profile.machine)},
           {"kernels", kernels_json(profile, library)}};
 }

@@ -45,6 +45,7 @@ TEST_CASE("the machine has rates") {
   CHECK(fma_gflops() > 0);
   CHECK(fma_peak_gflops() > 0);
   CHECK(memory_gigabytes_per_second(2) > 0);
+  CHECK(core_to_core_ns() < 1e8);  // it ends on a single core, too
 }
 
 Kernel linear_kernel() { return single_op_kernel("linear", {}, {f32({kBatch, 40}), f32({24, 40}), f32({24})}); }
