@@ -3,6 +3,9 @@
 
 #include <fmt/ranges.h>
 
+#include <array>
+#include <span>
+
 #include "compiler/ops/conv2d.h"
 
 namespace convoke::bench {
@@ -80,6 +83,16 @@ void add(std::vector<Work>& work, std::string_view op, const std::string& layer,
                   .batch = batch});
 }
 
+// With the sums that a batch normalisation behind it is computed from.
+Kernel with_row_sums(std::span<const Type> inputs, const Attrs& attrs) {
+  Builder builder = make_builder("kernel");
+  const ValueId x = builder.input("a0", inputs[0]), w = builder.input("a1", inputs[1]);
+  const ValueId y = builder.add1("v0", "conv2d", {x, w}, attrs);
+  builder.output(y);
+  for (ValueId sums : builder.add("v1", "row_sums", {y})) builder.output(sums);
+  return kernel_of(std::move(builder).take());
+}
+
 void add_conv(std::vector<Work>& work, const ConvLayer& layer, int64_t batch) {
   const int64_t p = layer.padding, k = layer.kernel;
   const Type x = f32({kBatch, layer.size, layer.size, layer.in_c}), w = f32({layer.out_c, layer.in_c, k, k});
@@ -90,6 +103,9 @@ void add_conv(std::vector<Work>& work, const ConvLayer& layer, int64_t batch) {
                  {"dilation", std::vector<int64_t>{1, 1}},
                  {"groups", int64_t{1}}};
   add(work, "conv2d", name, attrs, {x, w, f32({layer.out_c})}, batch);
+  work.push_back({.name = fmt::format("conv2d+row_sums/{}/n{}", name, batch),
+                  .kernel = with_row_sums(std::array{x, w}, attrs),
+                  .batch = batch});
   const Type y = work.back().kernel.body.type(work.back().kernel.body.outputs[0]);
   Attrs weights_attrs = attrs;
   attrs["input_size"] = std::vector{layer.size, layer.size};

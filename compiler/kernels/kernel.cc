@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kLayoutLine = "layout ";
 
-// The anchor, and a max-pooling behind a convolution.
+// The anchor, and a max-pooling or sums of rows behind a convolution.
 std::vector<NodeId> find_anchors(const Graph& body) {
   std::vector<NodeId> anchors;
   for (size_t i = 0; i < body.nodes.size(); ++i) {
@@ -22,14 +22,28 @@ std::vector<NodeId> find_anchors(const Graph& body) {
   return anchors;
 }
 
+bool is_conv2d_and(const OpDef& second, const Graph& body, const std::vector<NodeId>& anchors) {
+  return anchors.size() == 2 && body.nodes[anchors[0]].op == ops::conv2d.name &&
+         body.nodes[anchors[1]].op == second.name;
+}
+
+// Of a kernel with row_sums: the convolution's result and theirs.
+std::vector<ValueId> summed_outputs(const Graph& body, const std::vector<NodeId>& anchors) {
+  std::vector<ValueId> outputs = body.nodes[anchors[1]].inputs;
+  outputs.insert(outputs.end(), body.nodes[anchors[1]].results.begin(), body.nodes[anchors[1]].results.end());
+  return outputs;
+}
+
 Status check_anchors(const Graph& body) {
   const std::vector<NodeId> anchors = find_anchors(body);
-  const bool is_pooled = anchors.size() == 2 && body.nodes[anchors[0]].op == ops::conv2d.name &&
-                         body.nodes[anchors[1]].op == ops::max_pool2d.name;
-  if (anchors.size() <= 1 || is_pooled) return ok_status();
+  if (anchors.size() <= 1 || is_conv2d_and(ops::max_pool2d, body, anchors)) return ok_status();
+  if (is_conv2d_and(ops::row_sums, body, anchors)) {
+    if (body.outputs == summed_outputs(body, anchors)) return ok_status();
+    return invalid_argument("a conv2d with row_sums behind it has its result and theirs as outputs");
+  }
   std::string found;
   for (NodeId anchor : anchors) found += (found.empty() ? "" : ", ") + body.nodes[anchor].op;
-  return invalid_argument("a kernel has one anchor, or a conv2d and a max_pool2d, found " + found);
+  return invalid_argument("a kernel has one anchor, or a conv2d and a max_pool2d or row_sums, found " + found);
 }
 
 // "layout input 1 (6,1,5,5)0/16.2.3.1.0%16"
@@ -82,7 +96,8 @@ Kernel kernel_of(Graph body) {
   const std::vector<NodeId> anchors = find_anchors(body);
   ENSURE(check_anchors(body).ok()) << check_anchors(body).message();
   if (!anchors.empty()) kernel.anchor = anchors[0];
-  if (anchors.size() > 1) kernel.pooling = anchors[1];
+  if (is_conv2d_and(ops::max_pool2d, body, anchors)) kernel.pooling = anchors[1];
+  if (is_conv2d_and(ops::row_sums, body, anchors)) kernel.row_sums = anchors[1];
   for (const Node& node : body.nodes) {
     if (is_source(node.op)) kernel.inputs.push_back(node.results[0]);
   }

@@ -14,9 +14,9 @@ constexpr GroupId kNoGroup = -1;
 
 class Partitioner {
  public:
-  Partitioner(const Graph& graph, const Keep& keep, const Pools& pools)
+  Partitioner(const Graph& graph, const Keep& keep, const ComputesBoth& computes_both)
       : graph_(graph),
-        pools_(pools),
+        computes_both_(computes_both),
         users_(users(graph)),
         kept_(graph.values.size()),
         group_of_(graph.nodes.size(), kNoGroup) {
@@ -31,6 +31,7 @@ class Partitioner {
       if (is_source(graph_.nodes[node].op)) continue;
       GroupId group = group_to_join(node);
       if (group == kNoGroup) group = group_to_pool(node);
+      if (group == kNoGroup) group = group_to_sum(node);
       if (group == kNoGroup) {
         group = static_cast<GroupId>(groups_.size());
         groups_.emplace_back();
@@ -91,7 +92,7 @@ class Partitioner {
   // A max-pooling's convolution, when nobody else reads what it pools and a schedule computes both.
   GroupId group_to_pool(NodeId id) {
     const Node& node = graph_.nodes[id];
-    if (!pools_ || node.op != ops::max_pool2d.name) return kNoGroup;
+    if (!computes_both_ || node.op != ops::max_pool2d.name) return kNoGroup;
     const ValueId pooled = node.inputs[0], places = node.results[1];
     if (graph_.is_source_value(pooled) || !is_read_once(node, pooled)) return kNoGroup;
     if (kept_[places] || !users_[places].empty()) return kNoGroup;
@@ -99,10 +100,24 @@ class Partitioner {
     const auto is = [&](const OpDef& op) { return [&](NodeId member) { return graph_.nodes[member].op == op.name; }; };
     if (std::ranges::none_of(groups_[group], is(ops::conv2d))) return kNoGroup;
     if (std::ranges::any_of(groups_[group], is(ops::max_pool2d))) return kNoGroup;
+    return join_if_computed(id, group);
+  }
+
+  // The convolution whose rows a node sums, if it has nothing else behind it.
+  GroupId group_to_sum(NodeId id) {
+    const Node& node = graph_.nodes[id];
+    if (!computes_both_ || node.op != ops::row_sums.name || graph_.is_source_value(node.inputs[0])) return kNoGroup;
+    const NodeId summed = graph_.values[node.inputs[0]].node;
+    if (graph_.nodes[summed].op != ops::conv2d.name || graph_.nodes[summed].phase != node.phase) return kNoGroup;
+    const GroupId group = group_of_[summed];
+    return groups_[group] == std::vector{summed} ? join_if_computed(id, group) : kNoGroup;
+  }
+
+  GroupId join_if_computed(NodeId id, GroupId group) {
     std::vector<NodeId> both = groups_[group];
     both.push_back(id);
     group_of_[id] = group;
-    return pools_(make_call(both).kernel) ? group : kNoGroup;
+    return computes_both_(make_call(both).kernel) ? group : kNoGroup;
   }
 
   // The latest group that ends in an operand which this node may continue in registers, one with an anchor if there is.
@@ -211,7 +226,7 @@ class Partitioner {
   }
 
   const Graph& graph_;
-  const Pools& pools_;
+  const ComputesBoth& computes_both_;
   std::vector<std::vector<NodeId>> users_;
   std::vector<bool> kept_;  // stored, an output, or asked for: must exist in memory
   std::vector<GroupId> group_of_;
@@ -220,8 +235,8 @@ class Partitioner {
 
 }  // namespace
 
-std::vector<KernelCall> partition(const Graph& graph, const Keep& keep, const Pools& pools) {
-  Partitioner partitioner(graph, keep, pools);
+std::vector<KernelCall> partition(const Graph& graph, const Keep& keep, const ComputesBoth& computes_both) {
+  Partitioner partitioner(graph, keep, computes_both);
   std::vector<KernelCall> calls;
   for (const std::vector<NodeId>& group : partitioner.run()) calls.push_back(partitioner.make_call(group));
   return calls;

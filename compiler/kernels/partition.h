@@ -1,7 +1,7 @@
 // Partition: which nodes become one kernel. A node that is not elementwise anchors a kernel; an elementwise node joins
 // the kernel that makes one of its operands of its own shape, when nobody else reads that operand, together with the
-// elementwise nodes that make others of these; what remains is pointwise. A max-pooling whose places nobody reads joins
-// the convolution before it where a schedule computes both.
+// elementwise nodes that make others of these; what remains is pointwise. A max-pooling whose places nobody reads, or
+// row_sums, joins the convolution before it where a schedule computes both.
 #pragma once
 
 #include <functional>
@@ -25,10 +25,10 @@ struct KernelCall {
 // Values, by name, that must exist in memory: no kernel computes them on its way to something else.
 using Keep = std::function<bool(const std::string& name)>;
 
-// Whether a schedule computes a kernel with a max-pooling.
-using Pools = std::function<bool(const Kernel& kernel)>;
+// Whether a schedule computes a kernel with a max-pooling or row_sums behind its anchor.
+using ComputesBoth = std::function<bool(const Kernel& kernel)>;
 
 // In an order in which they can run, phases in order. The graph has no dead code.
-std::vector<KernelCall> partition(const Graph& graph, const Keep& keep = {}, const Pools& pools = {});
+std::vector<KernelCall> partition(const Graph& graph, const Keep& keep = {}, const ComputesBoth& computes_both = {});
 
 }  // namespace convoke

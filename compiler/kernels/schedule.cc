@@ -103,8 +103,8 @@ Result<Instance> look_up(const Lookup& lookup, const std::string& name, const Ke
 Result<ScheduledGraph> schedule(const Graph& graph, int64_t capacity, const Lookup& lookup, const Keep& keep,
                                 int64_t images) {
   ScheduledGraph scheduled{.graph = &graph, .capacity = capacity, .layouts = std::vector<Layout>(graph.values.size())};
-  const auto pools = [&](const Kernel& kernel) { return lookup(kernel, capacity).ok(); };
-  std::vector<KernelCall> calls = partition(graph, keep, pools);
+  const auto computes_both = [&](const Kernel& kernel) { return lookup(kernel, capacity).ok(); };
+  std::vector<KernelCall> calls = partition(graph, keep, computes_both);
   if (images > 0) lay_out_images(graph, calls, images, lookup);
   for (KernelCall& call : calls) {
     for (size_t o = 0; o < call.outputs.size(); ++o) scheduled.layouts[call.outputs[o]] = call.kernel.output_layouts[o];

@@ -18,6 +18,11 @@ Reduction over_pixels(Reduction::Kind kind, const Type& x) {
 std::optional<Reduction> as_reduction(const NodeView& node) {
   if (node.op == ops::channel_sum.name) return over_pixels(Reduction::kSum, node.inputs[0]);
   if (node.op == ops::channel_moments.name) return over_pixels(Reduction::kMoments, node.inputs[0]);
+  if (node.op == ops::merge_moments.name) {
+    Reduction reduction = over_pixels(Reduction::kMergedMoments, node.inputs[0]);
+    reduction.pixels = attr_int(node.attrs, "pixels");
+    return reduction;
+  }
   if (node.op == ops::global_avg_pool2d.name) return over_pixels(Reduction::kImageMean, node.inputs[0]);
   if (node.op == ops::sum_squares.name) return Reduction{.kind = Reduction::kSumSquares, .c = node.inputs[0].dims[0]};
   if (node.op != ops::batch_norm2d_backward_reduce.name) return std::nullopt;

@@ -12,6 +12,7 @@ struct Reduction {
   enum Kind : uint8_t {
     kSum,                    // x -> Σ x a channel
     kMoments,                // x -> mean, biased variance a channel
+    kMergedMoments,          // first, sums, squares of rows of `pixels` -> mean, biased variance a channel
     kNormalizationGradient,  // dy, x, mean, variance -> Σ dy·(x − mean)/√(variance + ε), Σ dy a channel
     kImageMean,              // x -> Σ x/(h·w) a channel of an image
     kSumSquares,             // x f32[p] -> Σ x²
@@ -19,6 +20,7 @@ struct Reduction {
   Kind kind;
   int64_t h = 1, w = 1, c = 1;  // of a sample; kSumSquares: c elements and no batch
   double epsilon = 0;
+  int64_t pixels = 1;
 };
 
 // Rows of the last dimension: k elements.

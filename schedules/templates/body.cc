@@ -6,6 +6,7 @@
 
 #include "compiler/ops/lower/lower.h"
 #include "compiler/ops/pool2d.h"
+#include "schedules/templates/row_sums.h"
 #include "schedules/templates/winograd.h"
 
 namespace convoke {
@@ -131,6 +132,7 @@ void lower_known(Body& body) {
     const Node& node = graph.nodes[id];
     const auto known = [&](ValueId value) { return body.values[value].defined(); };
     if (is_source(node.op) || id == body.kernel->anchor || id == body.kernel->pooling) continue;
+    if (id == body.kernel->row_sums) continue;
     if (known(node.results[0])) continue;
     if (!std::ranges::all_of(node.inputs, known)) continue;
     LowerInputs operands{.batch = body.batch};
@@ -184,6 +186,21 @@ Func output_func(const Body& body, const std::vector<ValueId>& outputs, const La
   for (OutputImageParam buffer : func.output_buffers()) {
     pin_strides(buffer, extents);
     align(buffer, extents);
+  }
+  return func;
+}
+
+Func output_with_row_sums(const Body& body, int side_by_side) {
+  const std::vector<ValueId>& outputs = body.kernel->body.outputs;
+  const Type& type = body.kernel->body.type(outputs[0]);
+  Func func = with_row_sums(body.values[outputs[0]], static_cast<int>(type.dims[2]), side_by_side);
+  pin(func.output_buffers()[0], memory_extents(type, {}));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    OutputImageParam buffer = func.output_buffers()[i];
+    const std::vector<int64_t> extents = memory_extents(body.kernel->body.type(outputs[i]), {});
+    pin_strides(buffer, extents);
+    align(buffer, extents);
+    if (i > 0) buffer.dim(1).set_stride(0);
   }
   return func;
 }
@@ -283,8 +300,9 @@ Func join_outputs(Body& body) {
   return joined;
 }
 
-std::vector<Func> make_outputs(const Body& body) {
+std::vector<Func> make_outputs(const Body& body, int side_by_side) {
   const Kernel& kernel = *body.kernel;
+  if (kernel.row_sums != kNoRowSums) return {output_with_row_sums(body, side_by_side)};
   const std::vector<ValueId>& outputs = kernel.body.outputs;
   std::vector<Func> funcs;
   for (size_t first = 0; first < outputs.size();) {
@@ -317,6 +335,7 @@ void inline_calls(const Func& out, const std::vector<Func>& kept) {
 BuiltKernel finish(const Body& body, const std::vector<Func>& outputs) {
   BuiltKernel built{.pipeline = Halide::Pipeline(outputs), .arguments = {}};
   for (const ImageParam& param : body.params) built.arguments.push_back(param);
+  if (body.kernel->row_sums != kNoRowSums) drop_unchanged_stores(built.pipeline);
   return built;
 }
 
@@ -334,7 +353,8 @@ std::vector<Stream> next_tiles(const Body& body, const Func& out, int64_t tile, 
   const Kernel& kernel = *body.kernel;
   std::vector<Stream> streams;
   if (kernel.body.type(kernel.body.outputs[0]).elems() < kSmallElems) return streams;
-  for (int i = 0; i < out.outputs(); ++i) {
+  const int outputs = kernel.row_sums == kNoRowSums ? out.outputs() : 1;
+  for (int i = 0; i < outputs; ++i) {
     streams.push_back({out.outputs() == 1 ? out.name() : out.name() + "." + std::to_string(i), tile});
   }
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {

@@ -41,7 +41,8 @@ void set_anchor(Body& body, std::vector<Halide::Func> results);
 // One Func an output over the dimensions in memory (batch last), zero where the layout pads, with constant bounds and
 // strides. Neighbouring outputs of one shape and layout are one Func of Tuples, so that they share a loop nest: each
 // element's operands are then read before any result is stored, which outputs that replace operands rely on.
-std::vector<Halide::Func> make_outputs(const Body& body);
+// A kernel with row_sums has one Func, whose schedule keeps so many pixels side by side (row_sums.h).
+std::vector<Halide::Func> make_outputs(const Body& body, int side_by_side = 1);
 
 // Makes the values of all outputs, when they have one shape, elements of one Func of Tuples: computed at a vector of
 // the output's loop it holds every result before the first is stored. Undefined when there is one output only.

@@ -9,6 +9,7 @@
 // and the taps that it does not meet fall away. No zeros are inserted.
 #include "schedules/templates/body.h"
 #include "schedules/templates/conv2d_taps.h"
+#include "schedules/templates/row_sums.h"
 #include "schedules/templates/tile.h"
 
 namespace convoke {
@@ -187,24 +188,25 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   if (problem.has_bias) value += anchor_operand(body, 2)(c);
   result(c, x, y, n) = value;
   set_anchor(body, {result});
-  std::vector<Func> outputs = make_outputs(body);
+  const int of_rows = tile_rows(problem, pixels, rows), of_row = pixels / of_rows;
+  std::vector<Func> outputs = make_outputs(body, of_row);
 
   Func& out = outputs[0];
+  Halide::Stage loops = loops_of(out);
   const std::vector<Var> at = out.args();
   const int blocks =
       static_cast<int>(largest_divisor(count_blocks(problem, block), static_cast<int>(knobs.at("blocks"))));
-  const int of_rows = tile_rows(problem, pixels, rows), of_row = pixels / of_rows;
   Var co("co"), cb("cb"), v("v"), ci("ci"), xo("xo"), xi("xi"), phase("phase"), yo("yo"), yi("yi"), yt("yt"),
       task("task");
   out.bound(at[0], 0, problem.made * problem.groups).bound(at[1], 0, problem.x.out).bound(at[2], 0, problem.y.out);
   // Where the last block has fewer vectors, whole vectors are left out: masked stores would cost more.
-  out.split(at[0], v, ci, lanes, tail_of(problem.made, lanes))
-      .split(v, co, v, block / lanes, tail_of(ceil_div(problem.made, lanes), block / lanes))
+  loops.split(at[0], v, ci, lanes, tail_of(problem.made, lanes))
+      .split(v, co, v, block / lanes, Halide::TailStrategy::GuardWithIf)
       .split(co, co, cb, blocks)
-      .split(at[1], xo, phase, phases, tail_of(problem.x.out, phases))
-      .split(xo, xo, xi, of_row, tail_of(width, of_row))
+      .split(at[1], xo, xi, of_row * phases, tail_of(problem.x.out, of_row * phases))
+      .split(xi, xi, phase, phases, Halide::TailStrategy::GuardWithIf)
       .split(at[2], yo, yi, rows, tail_of(problem.y.out, rows))
-      .split(yi, yi, yt, of_rows, Halide::TailStrategy::RoundUp)
+      .split(yi, yi, yt, of_rows, Halide::TailStrategy::GuardWithIf)
       .reorder(ci, v, xi, yt, phase, xo, cb, yi, yo, co, at[3])
       .vectorize(ci)
       .unroll(v)
@@ -215,7 +217,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .fuse(task, at[3], task)
       .parallel(task);
   // Of two tiles each has a border, which the loop over them would not be split for.
-  if (problem.x.may_miss() && phases == 1 && ceil_div(width, pixels) == 2) out.unroll(xo);
+  if (problem.x.may_miss() && phases == 1 && ceil_div(width, pixels) == 2) loops.unroll(xo);
   for (Func& acc : sums) {
     const Var l = acc.args()[0], b = acc.args()[1], ax = acc.args()[2], ay = acc.args()[3];
     acc.bound_extent(l, block)
@@ -253,6 +255,7 @@ const ScheduleTemplate templates::conv2d_direct = {.name = "conv2d_direct",
                                                    .layouts = layouts,
                                                    .build = build,
                                                    .registers = registers,
-                                                   .tasks = tasks};
+                                                   .tasks = tasks,
+                                                   .takes_row_sums = true};
 
 }  // namespace convoke

@@ -8,6 +8,7 @@
 // tasks are then a block's tiles while its input is transformed, and afterwards shares of what is made (`tasks` or a
 // few more). The weight comes transformed.
 #include "schedules/templates/body.h"
+#include "schedules/templates/row_sums.h"
 #include "schedules/templates/tile.h"
 #include "schedules/templates/winograd.h"
 #include "schedules/templates/winograd_form.h"
@@ -247,38 +248,41 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   Body body = make_body(kernel);
   Stages s = make_stages(body, problem, form);
   set_anchor(body, {result_of(body, problem, form, s)});
-  std::vector<Func> outputs = make_outputs(body);
-
-  Func& out = outputs[0];
-  const std::vector<Var> at = out.args();
   const int mx = form.x.outputs, my = form.y.outputs, unit_x = mx * form.unit_x / problem.pool,
             unit_y = my * form.unit_y / problem.pool, block_x = mx * form.tx / problem.pool,
             block_y = my * form.ty / problem.pool, out_x = problem.x.out / problem.pool,
             out_y = problem.y.out / problem.pool;
+  std::vector<Func> outputs = make_outputs(body, unit_x);
+
+  Func& out = outputs[0];
+  Halide::Stage loops = loops_of(out);
+  const std::vector<Var> at = out.args();
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
       block("block"), task("task");
   out.bound(at[0], 0, problem.made).bound(at[1], 0, out_x).bound(at[2], 0, out_y);
-  out.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
-      .split(c, c, lane, form.lanes, TailStrategy::RoundUp)
+  loops.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
+      .split(c, c, lane, form.lanes, TailStrategy::GuardWithIf)  // as of all inner splits, the factor divides
       .split(at[1], xb, x, block_x, tail_of(out_x, block_x))
-      .split(x, x, xi, unit_x, TailStrategy::RoundUp)
+      .split(x, x, xi, unit_x, TailStrategy::GuardWithIf)
       .split(at[2], yb, y, block_y, tail_of(out_y, block_y))
-      .split(y, y, yi, unit_y, TailStrategy::RoundUp)
+      .split(y, y, yi, unit_y, TailStrategy::GuardWithIf)
       .split(at[3], nb, n, form.images, form.images == 1 ? TailStrategy::RoundUp : TailStrategy::GuardWithIf)
       .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
       .vectorize(lane)
-      .unroll(xi)
-      .fuse(xb, yb, block)
-      .fuse(block, nb, block);
+      .unroll(xi);
+  const bool has_whole_rows = kernel.row_sums != kNoRowSums;
   if (form.shares > 1) {
-    out.reorder(cb, block).rename(cb, task);
+    loops.fuse(xb, yb, block).fuse(block, nb, block).reorder(cb, block).rename(cb, task);
+  } else if (has_whole_rows) {
+    loops.fuse(yb, nb, task).fuse(task, cb, task);
+    block = xb;
   } else {
-    out.fuse(block, cb, task);
+    loops.fuse(xb, yb, block).fuse(block, nb, block).fuse(block, cb, task);
     block = task;
   }
-  out.parallel(task);
+  loops.parallel(task);
   schedule_input(s, body, problem, form, target, out, block);
-  schedule_products(s, problem, form, out, task);
+  schedule_products(s, problem, form, out, form.shares > 1 ? task : block);
   for (Func* stage : {&s.rows, &s.pixels}) {
     stage->store_in(MemoryType::Stack).bound_extent(s.c, form.lanes).vectorize(s.c);
   }
@@ -288,7 +292,7 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   if (unrolls_tiles(target)) {
     s.rows.unroll(s.j).compute_at(s.pixels, s.tx);
     s.pixels.compute_at(out, c).bound_extent(s.y, my * form.unit_y).unroll(s.y);
-    out.unroll(yi);
+    loops.unroll(yi);
   } else if (problem.pool > 1) {
     Var ty("ty");
     s.rows.compute_at(s.pixels, s.tx);
@@ -332,7 +336,8 @@ constexpr ScheduleTemplate of_tiles(std::string_view name) {
           .trains = sizes == TileSizes::kLarge ? is_gradient : nullptr,
           .starts = starts<sizes>,
           .tasks = tasks,
-          .takes_pooling = true};
+          .takes_pooling = true,
+          .takes_row_sums = true};
 }
 
 }  // namespace

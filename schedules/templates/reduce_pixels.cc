@@ -3,7 +3,7 @@
 // vectors it is a piece of a row, so that memory is read nearly in order. Channels that are no whole blocks of
 // vectors are summed in blocks of which the last overlaps the one before it: masked sums would go through memory.
 // Variances come from one pass, by distances from a sample of the mean: with d = x − s,
-// mean = s + Σd/m,  variance = Σd²/m − (Σd/m)².
+// mean = s + Σd/m,  variance = Σd²/m − (Σd/m)². To d² of a row's mean the variance inside the row is added.
 #include <algorithm>
 #include <bit>
 
@@ -132,13 +132,16 @@ Func sum_rows(const Sums& sums, const Var& slot, const RVar& r, const Expr& row)
   return result;
 }
 
+// At a channel of a pixel of a piece.
+using Value = std::function<Expr(const Expr& c, const Expr& px, const Expr& piece)>;
+
 // The mean of a row in the middle of the first image.
-Func sample_of_mean(const Func& x, const Sums& sums, const Rows& rows) {
+Func sample_of_mean(const Value& x, const Sums& sums, const Rows& rows) {
   Var c("c");
   RDom px(0, rows.w * rows.pieces);
   Func sum("shift_sum"), shift("shift");
   sum(c) = 0.0f;
-  sum(c) += at(x, c, px % rows.w, rows.h / 2 * rows.pieces + px / rows.w, rows);
+  sum(c) += x(c, px % rows.w, rows.h / 2 * rows.pieces + px / rows.w);
   shift(c) = sum(c) * (1.0f / static_cast<float>(rows.w * rows.pieces));
   sum.compute_root().vectorize(c, sums.lanes, TailStrategy::GuardWithIf);
   sum.update().reorder(c, px).vectorize(c, sums.lanes, TailStrategy::GuardWithIf);
@@ -163,15 +166,14 @@ Expr pixel_count(const ReduceForm& form, const Sums& sums) {
   return Halide::cast<float>(form.body.batch * (sums.h * sums.w));
 }
 
-std::vector<Func> moments(const ReduceForm& form, const Reduction& reduction) {
-  const Func& x = anchor_operand(form.body, 0);
+// Of values x that are themselves means of values of variance `inside`: undefined where they are not.
+std::vector<Func> moments_of(const ReduceForm& form, const Reduction& reduction, const Value& x, const Value& inside) {
   Func shift;
-  const Rows rows = rows_of(form, reduction);
   const Sums sums = make_sums(form, reduction, 2, [&](const Expr& c, const Expr& px, const Expr& piece) {
-    const Expr d = at(x, c, px, piece, rows) - shift(c);
-    return Tuple(d, d * d);
+    const Expr d = x(c, px, piece) - shift(c);
+    return Tuple(d, inside ? d * d + inside(c, px, piece) : d * d);
   });
-  shift = sample_of_mean(x, sums, rows);
+  shift = sample_of_mean(x, sums, rows_of(form, reduction));
   const Func merged = sum_batch(form, sums);
   Var c("c");
   Func mean("mean"), variance("variance");
@@ -179,6 +181,25 @@ std::vector<Func> moments(const ReduceForm& form, const Reduction& reduction) {
   mean(c) = shift(c) + distance;
   variance(c) = max(merged(c)[1] / pixel_count(form, sums) - distance * distance, 0.0f);
   return {mean, variance};
+}
+
+std::vector<Func> moments(const ReduceForm& form, const Reduction& reduction) {
+  const Rows rows = rows_of(form, reduction);
+  const auto operand = [&](int i) -> Value {
+    return [&form, rows, i](const Expr& c, const Expr& px, const Expr& piece) {
+      return at(anchor_operand(form.body, i), c, px, piece, rows);
+    };
+  };
+  if (reduction.kind == Reduction::kMoments) return moments_of(form, reduction, operand(0), {});
+  const Value first = operand(0), sum = operand(1), squares = operand(2);
+  const float share = 1.0f / static_cast<float>(reduction.pixels);
+  const auto distance = [&](const Expr& c, const Expr& px, const Expr& row) -> Expr { return sum(c, px, row) * share; };
+  return moments_of(
+      form, reduction,
+      [&](const Expr& c, const Expr& px, const Expr& row) -> Expr { return first(c, px, row) + distance(c, px, row); },
+      [&](const Expr& c, const Expr& px, const Expr& row) -> Expr {
+        return squares(c, px, row) * share - distance(c, px, row) * distance(c, px, row);
+      });
 }
 
 std::vector<Func> normalization_gradient(const ReduceForm& form, const Reduction& reduction) {
@@ -247,7 +268,9 @@ ChunkRows rows_of_chunk(const Expr& rows, const Expr& chunk) {
 }
 
 std::vector<Func> reduce_channels(const ReduceForm& form, const Reduction& reduction) {
-  if (reduction.kind == Reduction::kMoments) return moments(form, reduction);
+  if (reduction.kind == Reduction::kMoments || reduction.kind == Reduction::kMergedMoments) {
+    return moments(form, reduction);
+  }
   if (reduction.kind == Reduction::kNormalizationGradient) return normalization_gradient(form, reduction);
   if (reduction.kind == Reduction::kSumSquares) return {sum_squares(form, static_cast<int>(reduction.c))};
   return {sum_batch(form, plain_sums(form, reduction))};

@@ -21,7 +21,8 @@ const ScheduleTemplate* find_template(std::string_view name) {
 
 bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target) {
   return (schedule.takes_images || image_block(kernel) == 0) &&
-         (schedule.takes_pooling || kernel.pooling == kNoPooling) && schedule.applies(kernel, target);
+         (schedule.takes_pooling || kernel.pooling == kNoPooling) &&
+         (schedule.takes_row_sums || kernel.row_sums == kNoRowSums) && schedule.applies(kernel, target);
 }
 
 }  // namespace convoke

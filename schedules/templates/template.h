@@ -61,9 +61,11 @@ struct ScheduleTemplate {
   bool takes_images = false;
   // Whether it builds kernels with a max-pooling behind the anchor.
   bool takes_pooling = false;
+  // Whether it builds kernels with row_sums behind the anchor (Body).
+  bool takes_row_sums = false;
 };
 
-// Applies, in the layouts of the kernel's activations and with the pooling that it has.
+// Applies, in the layouts of the kernel's activations and with what it has behind the anchor.
 bool takes(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target);
 
 namespace templates {

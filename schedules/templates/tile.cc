@@ -51,6 +51,7 @@ Tile best_tile(const TiledExtent& extent, const TargetSpec& target) {
 
 bool has_one_output_shape(const Kernel& kernel) {
   const std::vector<ValueId>& outputs = kernel.body.outputs;
+  if (kernel.row_sums != kNoRowSums) return true;
   return std::ranges::all_of(
       outputs, [&](ValueId output) { return kernel.body.type(output).dims == kernel.body.type(outputs[0]).dims; });
 }

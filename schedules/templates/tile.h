@@ -33,7 +33,7 @@ struct TiledExtent {
 // tiles, what the last ones compute in vain included.
 Tile best_tile(const TiledExtent& extent, const TargetSpec& target);
 
-// All outputs have one shape, so that one loop nest makes them.
+// All outputs have one shape, so that one loop nest makes them; but for row_sums, which it makes on the way.
 bool has_one_output_shape(const Kernel& kernel);
 
 Halide::TailStrategy tail_of(int64_t extent, int64_t factor);

@@ -14,7 +14,7 @@ namespace convoke {
 namespace {
 
 // One line a kernel: "conv+relu(x, w) -> relu", with the phase in front where it changes.
-std::string partition_text(const std::string& text, const Pools& pools = {}) {
+std::string partition_text(const std::string& text, const ComputesBoth& computes_both = {}) {
   const Result<Graph> graph = parse("graph g\n" + text);
   REQUIRE_MESSAGE(graph.ok(), graph.status().message());
   const Status verified = verify(*graph);
@@ -26,7 +26,7 @@ std::string partition_text(const std::string& text, const Pools& pools = {}) {
   };
   std::string result;
   Phase phase = Phase::kForward;
-  for (const KernelCall& call : partition(*graph, {}, pools)) {
+  for (const KernelCall& call : partition(*graph, {}, computes_both)) {
     if (call.phase != phase) result += std::string(to_string(phase = call.phase)) + ": ";
     result += call.name + "(" + names(call.inputs) + ") -> " + names(call.outputs) + "\n";
   }
@@ -72,7 +72,7 @@ TEST_CASE("a max-pooling joins the convolution before it where a schedule comput
   const std::string pool = "{dilation=[1,1], kernel_size=[2,2], padding=[0,0,0,0], stride=[2,2]} : f32[n,";
   const std::string relu = kConv + "%relu = relu(%conv) : f32[n,4,4,8]\n";
   const std::string pooled = "%max, %place = max_pool2d(%relu) " + pool + "2,2,8], u8[n,2,2,8]\n";
-  const Pools always = [](const Kernel& kernel) { return kernel.pooling != kNoPooling; };
+  const ComputesBoth always = [](const Kernel& kernel) { return kernel.pooling != kNoPooling; };
   const std::string joined = "conv+relu+max(x, w) -> max\n", apart = "conv+relu(x, w) -> relu\nmax(relu) -> max\n";
   CHECK(partition_text(relu + pooled + "output %max\n", always) == joined);
   CHECK(partition_text(relu + pooled + "%tanh = tanh(%max) : f32[n,2,2,8]\noutput %tanh\n", always) ==
