@@ -4,22 +4,22 @@
 #include "compiler/passes/rewrite.h"
 
 namespace convoke {
-
 namespace {
 
-// Fewer channels are faster in blocks of images, where no convolution sums its rows.
-constexpr int64_t kFewChannels = 32;
+// Fewer channels are faster in blocks of images, where no convolution sums its rows; of rows of fewer pixels there
+// would be as much to write as a pass of its own reads.
+constexpr int64_t kLeastChannels = 32, kLeastPixels = 4;
 
 bool is_summed_by_its_convolution(const Graph& graph, ValueId x) {
   return !graph.is_source_value(x) && graph.node_of(x).op == ops::conv2d.name &&
-         graph.type(x).dims.back() >= kFewChannels;
+         graph.type(x).dims[3] >= kLeastChannels && graph.type(x).dims[2] >= kLeastPixels;
 }
 
-std::vector<ValueId> add_moments(Builder& builder, const Graph& graph, const std::string& name, ValueId old,
-                                 ValueId x) {
-  if (!is_summed_by_its_convolution(graph, old)) return builder.add(name + ".moments", "channel_moments", {x});
-  const std::vector<ValueId> sums = builder.add(name + ".row_sums", "row_sums", {x});
-  return builder.add(name + ".moments", "merge_moments", sums, {{"pixels", graph.type(old).dims[2]}});
+std::vector<ValueId> add_moments(Rewrite& rewrite, const Graph& graph, const std::string& name, ValueId x) {
+  Builder& builder = rewrite.builder;
+  if (!is_summed_by_its_convolution(graph, x)) return builder.add(name + ".moments", "channel_moments", {rewrite[x]});
+  const std::vector<ValueId> sums = builder.add(name + ".row_sums", "row_sums", {rewrite[x]});
+  return builder.add(name + ".moments", "merge_moments", sums, {{"pixels", graph.type(x).dims[2]}});
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ Graph expand_batch_norm(const Graph& graph) {
     const std::string& name = graph.values[node.results[0]].name;
     std::vector<ValueId> operands = rewrite[node.inputs];
     rewrite.builder.set_phase(node.phase);
-    const std::vector<ValueId> moments = add_moments(rewrite.builder, graph, name, node.inputs[0], operands[0]);
+    const std::vector<ValueId> moments = add_moments(rewrite, graph, name, node.inputs[0]);
     operands.insert(operands.end(), moments.begin(), moments.end());
     rewrite.replace(node.results[0], rewrite.builder.add1(name, "batch_norm2d", operands, node.attrs));
     rewrite.replace(node.results[1], moments[0]);

@@ -270,11 +270,10 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .reorder({lane, xi, yi, c, x, y, n, xb, yb, nb, cb})
       .vectorize(lane)
       .unroll(xi);
-  const bool has_whole_rows = kernel.row_sums != kNoRowSums;
   if (form.shares > 1) {
     loops.fuse(xb, yb, block).fuse(block, nb, block).reorder(cb, block).rename(cb, task);
-  } else if (has_whole_rows) {
-    loops.fuse(yb, nb, task).fuse(task, cb, task);
+  } else if (problem.has_row_sums) {  // a task has whole rows; it would become three times as long at borders
+    loops.fuse(yb, nb, task).fuse(task, cb, task).never_partition(xb);
     block = xb;
   } else {
     loops.fuse(xb, yb, block).fuse(block, nb, block).fuse(block, cb, task);

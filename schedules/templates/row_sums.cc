@@ -1,8 +1,9 @@
 // Tuples whose sums add up in place, and the stores that they do without (row_sums.h).
 #include "schedules/templates/row_sums.h"
 
+#include <algorithm>
 #include <map>
-#include <numeric>
+#include <vector>
 
 namespace convoke {
 
@@ -39,18 +40,26 @@ Func with_row_sums(const Func& result, int w, int side_by_side) {
   Func all("output");
   all(c, x, y, n) = Halide::Tuple(std::vector<Expr>(4, Halide::undef<float>()));
   const auto old = [&](int output) -> Expr { return all(c, x, y, n)[output]; };
-  const int pixels = std::gcd(side_by_side, w);
-  const Expr value = result(c, x, y, n), begin = x / pixels * pixels, first = select(x == 0, value, old(1));
-  Expr sum, squares;
-  for (int i = 0; i < pixels; ++i) {
-    const Expr distance = result(c, begin + i, y, n) - (pixels == 1 ? first : old(1)), square = distance * distance;
-    // A row's first distance is zero, which as a constant would keep a register over all loops.
-    sum = i > 0 ? sum + distance : select(begin == 0, distance, old(2) + distance);
-    squares = i > 0 ? squares + square : select(begin == 0, square, old(3) + square);
-  }
-  const Expr is_begin = x == begin, is_end = x == begin + pixels - 1;
-  all(c, x, y, n) = Halide::Tuple(value, select(is_begin, first, old(1)), select(is_end, sum, old(2)),
-                                  select(is_end, squares, old(3)));
+  const int pixels = std::min(side_by_side, w), rest = w % pixels;
+  const Expr place = x % pixels, begin = x / pixels * pixels;
+  const Expr value = result(c, x, y, n), first = select(x == 0, value, old(1));
+  Expr sums = old(2), squares = old(3);
+  // What the last of the pixels [from, to) adds.
+  const auto add_at_end_of = [&](int from, int to) {
+    Expr sum = old(2), square = old(3);
+    for (int i = from; i < to; ++i) {
+      const Expr distance = result(c, begin + i, y, n) - (to == 1 ? first : old(1));
+      // A row's first distance is zero, which as a constant would keep a register over all loops.
+      sum = i == 0 ? select(x < pixels, distance, sum + distance) : sum + distance;
+      square =
+          i == 0 ? select(x < pixels, distance * distance, square + distance * distance) : square + distance * distance;
+    }
+    sums = select(place == to - 1, sum, sums);
+    squares = select(place == to - 1, square, squares);
+  };
+  if (rest > 0) add_at_end_of(0, rest);  // where the row may end
+  add_at_end_of(rest, pixels);
+  all(c, x, y, n) = Halide::Tuple(value, select(place == 0, first, old(1)), sums, squares);
   return all;
 }
 

@@ -1,5 +1,5 @@
-// Sums of a convolution's rows on the way, for the batch normalisation behind it (compiler/ops/row_sums.cc): a pass over
-// what the convolution makes would read all of it from memory again.
+// Sums of a convolution's rows on the way, for the batch normalisation behind it (compiler/ops/row_sums.cc): a pass
+// over what the convolution makes would read all of it from memory again.
 //
 // They add up where they lie in the end, all pixels of a row at one place: their buffers' stride along x is 0. Halide
 // takes the places for as many as there are pixels. So a row must be of one task, and its pixels in order.

@@ -40,8 +40,12 @@ int lanes_of(int channels, const TargetSpec& target) {
   return std::min(target.vector_lanes, 1 << std::countr_zero(static_cast<unsigned>(channels)));
 }
 
+int blocks_of_row(const WinogradProblem& problem, const WinogradForm& form) {
+  return ceil_div(problem.x.out, form.x.outputs * form.tx);
+}
+
 int blocks_of(const WinogradProblem& problem, const WinogradForm& form, int images) {
-  return ceil_div(problem.x.out, form.x.outputs * form.tx) * ceil_div(problem.y.out, form.y.outputs * form.ty) *
+  return blocks_of_row(problem, form) * ceil_div(problem.y.out, form.y.outputs * form.ty) *
          ceil_div(images, form.images);
 }
 
@@ -212,7 +216,8 @@ std::optional<WinogradProblem> winograd_problem(const Kernel& kernel) {
                     .made = number(conv->out_c),
                     .is_forward = true,
                     .has_bias = conv->has_bias,
-                    .pool = pool});
+                    .pool = pool,
+                    .has_row_sums = kernel.row_sums != kNoRowSums});
   }
   if (const auto conv = as_conv2d_backward_data(node); conv && is_square(*conv) && conv->window.stride_x == 1) {
     const int k = number(conv->window.kernel.w);
@@ -265,7 +270,7 @@ WinogradForm winograd_form(const WinogradProblem& problem, const Knobs& knobs, c
 
 int winograd_tasks(const WinogradProblem& problem, const WinogradForm& form, int images) {
   const int blocks = blocks_of(problem, form, images);
-  if (form.shares == 1) return blocks;
+  if (form.shares == 1) return problem.has_row_sums ? blocks / blocks_of_row(problem, form) : blocks;
   return blocks < kEnoughTasks ? form.shares : 1;
 }
 

@@ -18,7 +18,8 @@ struct WinogradProblem {
   int kernel, stride;  // k×k
   int summed, made;
   bool is_forward, has_bias;
-  int pool = 1;  // pool×pool pixels become one behind it, without padding
+  int pool = 1;               // pool×pool pixels become one behind it, without padding
+  bool has_row_sums = false;  // behind it: a row's blocks come one after the other
 };
 
 // Nothing for kernels that minimal filtering does not fit.

@@ -95,7 +95,11 @@ TEST_CASE("what is no kernel") {
         std::string::npos);
   CHECK(why("graph kernel\n%a0 = input() : f32[n,2,2,4]\n%v0 = channel_sum(%a0) : f32[4]\n"
             "%v1 = channel_sum(%a0) : f32[4]\noutput %v0\noutput %v1\n") ==
-        "a kernel has one anchor, or a conv2d and a max_pool2d, found channel_sum, channel_sum");
+        "a kernel has one anchor, or a conv2d and a max_pool2d or row_sums, found channel_sum, channel_sum");
+  CHECK(why("graph kernel\n%a0 = input() : f32[n,2,2,4]\n%a1 = input() : f32[4,4,1,1]\n"
+            "%v0 = conv2d(%a0, %a1) {dilation=[1,1], groups=1, padding=[0,0,0,0], stride=[1,1]} : f32[n,2,2,4]\n"
+            "%v1, %v1.1, %v1.2 = row_sums(%v0) : f32[n,2,1,4], f32[n,2,1,4], f32[n,2,1,4]\noutput %v1\n") ==
+        "a conv2d with row_sums behind it has its result and theirs as outputs");
 }
 
 bool alias(const std::string& text, int input, int output) {

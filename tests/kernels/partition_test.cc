@@ -93,6 +93,25 @@ TEST_CASE("a max-pooling joins the convolution before it where a schedule comput
   }
 }
 
+TEST_CASE("sums of rows join the convolution that makes the rows, which others may read") {
+  const std::string sums = "%first, %sum, %square = row_sums(%conv) : f32[n,4,1,8], f32[n,4,1,8], f32[n,4,1,8]\n";
+  const std::string read =
+      "%relu = relu(%conv) : f32[n,4,4,8]\n%mean, %variance = merge_moments(%first, %sum, %square) "
+      "{pixels=4} : f32[8], f32[8]\noutput %relu\noutput %mean\n";
+  const std::string rest = "relu(conv) -> relu\nmean(first, sum, square) -> mean\n";
+  const ComputesBoth always = [](const Kernel& kernel) { return kernel.row_sums != kNoRowSums; };
+  CHECK(partition_text(kConv + sums + read, always) == "conv+first(x, w) -> conv, first, sum, square\n" + rest);
+  SUBCASE("not where no schedule computes both") {
+    CHECK(partition_text(kConv + sums + read) ==
+          "conv(x, w) -> conv\nfirst(conv) -> first, sum, square\nrelu(conv) -> relu\n"
+          "mean(first, sum, square) -> mean\n");
+  }
+  SUBCASE("nor behind anything else") {
+    CHECK(partition_text("%x = input() : f32[n,4,4,8]\n%conv = relu(%x) : f32[n,4,4,8]\n" + sums + read, always)
+              .starts_with("conv(x) -> conv\nfirst(conv) -> first, sum, square\n"));
+  }
+}
+
 TEST_CASE("a value read twice by one node is in memory") {
   CHECK(partition_text(kConv + "%twice = add(%conv, %conv) : f32[n,4,4,8]\noutput %twice\n") ==
         "conv(x, w) -> conv\ntwice(conv) -> twice\n");

@@ -133,13 +133,5 @@ TEST_CASE("convolutions with sums of their rows, for each tile and however the w
   }
 }
 
-TEST_CASE("a kernel with sums of rows has the convolution's result and theirs as outputs") {
-  const Problem& problem = kProblems[0];
-  std::string key = key_of(problem);
-  key.replace(key.find("output %v0\n"), std::string("output %v0\n").size(), "");
-  CHECK(parse_kernel(key).status().message() ==
-        "a conv2d with row_sums behind it has its result and theirs as outputs");
-}
-
 }  // namespace
 }  // namespace convoke
