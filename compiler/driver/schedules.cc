@@ -44,7 +44,8 @@ Json schedule_json(const TunedSchedule& schedule) {
           {"spread", schedule.spread},
           {"fma_gflops", schedule.fma_gflops},
           {"max_error", schedule.max_error},
-          {"date", schedule.date}};
+          {"date", schedule.date},
+          {"inference_only", schedule.inference_only}};
 }
 
 // The target that a database is for: as said, else as its file is named, else the host's.

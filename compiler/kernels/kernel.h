@@ -1,5 +1,5 @@
-// Kernel: an anchor op with the elementwise work around it and perhaps a max-pooling or sums of rows behind, the unit
-// that is scheduled, compiled, tuned and timed. Its body is a graph of its own; its key is that graph's text with canonical
+// Kernel: an anchor op with the elementwise work around it and perhaps a max-pooling or row sums behind, the unit that
+// is scheduled, compiled, tuned and timed. Its body is a graph of its own; its key is that graph's text with canonical
 // names, so equal kernels of any networks share one key.
 #pragma once
 
@@ -14,11 +14,11 @@ namespace convoke {
 inline constexpr NodeId kNoAnchor = -1, kNoPooling = -1, kNoRowSums = -1;
 
 struct Kernel {
-  Graph body;                   // sources are `input` nodes a0, a1, …; nodes v0, v1, …; in topological order
-  NodeId anchor = kNoAnchor;    // the first node of `body` that is not elementwise; none: a pointwise kernel
+  Graph body;                    // sources are `input` nodes a0, a1, …; nodes v0, v1, …; in topological order
+  NodeId anchor = kNoAnchor;     // the first node of `body` that is not elementwise; none: a pointwise kernel
   NodeId pooling = kNoPooling;   // the second: a max_pool2d of what a convolution makes
   NodeId row_sums = kNoRowSums;  // or row_sums of it; the outputs are then the convolution's and these
-  std::vector<ValueId> inputs;  // of the body, in argument order
+  std::vector<ValueId> inputs;   // of the body, in argument order
   std::vector<Layout> input_layouts;
   std::vector<Layout> output_layouts;  // as body.outputs
 };

@@ -1,6 +1,8 @@
 // merge_moments(first, sums, squares f32[n,h,1,c]) {pixels} -> (mean, variance f32[c]): channel_moments of what has
-// rows of so many pixels, from its row_sums. With mean m and variance v of each row, mean = Σ m/(n·h),  variance = Σ (v
-// + (m − mean)²)/(n·h)  (Chan, Golub, LeVeque, "Algorithms for Computing the Sample Variance", 1983).
+// rows of so many pixels, from its row_sums. With mean m and variance v of a row:
+//   mean = Σ m/(n·h)
+//   variance = Σ (v + (m − mean)²)/(n·h)
+// Chan, Golub, LeVeque, "Algorithms for Computing the Sample Variance" (1983).
 #include <cmath>
 
 #include "compiler/ops/signature.h"

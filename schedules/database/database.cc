@@ -54,6 +54,7 @@ Result<TunedSchedule> from_proto(const schema::TunedSchedule& proto) {
   schedule.fma_gflops = proto.fma_gflops();
   schedule.max_error = proto.max_error();
   schedule.date = proto.date();
+  schedule.inference_only = proto.inference_only();
   return schedule;
 }
 
@@ -72,6 +73,7 @@ void to_proto(const TunedSchedule& schedule, schema::TunedSchedule& proto) {
   proto.set_fma_gflops(schedule.fma_gflops);
   proto.set_max_error(schedule.max_error);
   proto.set_date(schedule.date);
+  if (schedule.inference_only) proto.set_inference_only(true);
 }
 
 bool precedes(const TunedSchedule& a, const TunedSchedule& b) { return a.identity() < b.identity(); }
@@ -170,6 +172,11 @@ void put(Database& database, TunedSchedule schedule) {
 const TunedSchedule* find(const Database& database, const TunedSchedule& identity) {
   const auto at = std::ranges::lower_bound(database.schedules, identity, precedes);
   return at != database.schedules.end() && at->identity() == identity.identity() ? &*at : nullptr;
+}
+
+void erase(Database& database, const TunedSchedule& identity) {
+  std::erase_if(database.schedules,
+                [&](const TunedSchedule& schedule) { return schedule.identity() == identity.identity(); });
 }
 
 double calibrated_ns(const TunedSchedule& schedule) {

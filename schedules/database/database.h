@@ -25,9 +25,10 @@ struct TunedSchedule {
   double fma_gflops = 0;
   double max_error = 0;
   std::string date;
+  bool inference_only = false;  // may not run in training steps, which have one of their own beside it
 
   // One schedule each.
-  auto identity() const { return std::tie(kernel, batch, cpu); }
+  auto identity() const { return std::tie(kernel, batch, cpu, inference_only); }
   bool operator==(const TunedSchedule&) const = default;
 };
 
@@ -51,6 +52,7 @@ Result<Database> shipped_database(const std::string& target);  // as built in; e
 // In place of the schedule of the same identity, if there is one.
 void put(Database& database, TunedSchedule schedule);
 const TunedSchedule* find(const Database& database, const TunedSchedule& identity);
+void erase(Database& database, const TunedSchedule& identity);
 
 // Nanoseconds on a core of 1 GFLOP/s: what makes times of a kernel on machines of one kind comparable, whatever their
 // clock was and however many threads and samples were measured.

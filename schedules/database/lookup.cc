@@ -19,7 +19,7 @@ struct Match {
   bool same_cpu;
   double distance;  // |log| of the kernels' ratio of work
 
-  auto rank() const { return std::tuple(!same_cpu, distance); }
+  auto rank() const { return std::tuple(!same_cpu, distance, !schedule->inference_only); }
 };
 
 double distance(const Kernel& kernel, const std::string& key) {
@@ -84,6 +84,10 @@ Result<Instance> lookup(const Kernel& kernel, BatchClass batch, const TargetSpec
   }
   return invalid_argument("no schedule template" + (only.empty() ? "" : " \"" + only + "\"") + " applies to " +
                           kernel_key(kernel));
+}
+
+bool may_train(const Kernel& kernel, const std::string& template_name) {
+  return is_allowed(*find_template(template_name), kernel, {.training = true});
 }
 
 // Four threads find work. What is measured on one thread would have it all in one task.

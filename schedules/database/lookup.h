@@ -19,7 +19,8 @@ struct LookupOptions {
   bool training = false;            // of a training step: none that may not run there
 };
 
-// In this order, the first that is valid here; of several, those of `cpu` come first:
+// In this order, the first that is valid here; of several, those of `cpu` come first, then those for inference alone,
+// which were faster:
 //   exact    a tuned schedule of this kernel and batch class, on whatever CPU
 //   near     one of this batch class and a kernel of the same family, which differs in height and width alone and has
 //            at most twice the work or half of it: the nearest first
@@ -43,6 +44,9 @@ std::vector<TemplateChoice> template_choices(const Kernel& kernel, BatchClass ba
 // Valid: the template exists and applies, and each of its knobs has a value of its range, or its default.
 bool is_valid(const Kernel& kernel, BatchClass batch, const TargetSpec& target, const std::string& template_name,
               const Knobs& knobs);
+
+// Whether training steps may run the template's schedules of this kernel.
+bool may_train(const Kernel& kernel, const std::string& template_name);
 
 // Of a valid choice, with the layouts that it wishes for.
 Instance make_instance(const Kernel& kernel, const TargetSpec& target, const std::string& template_name,

@@ -260,8 +260,9 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
   Var c("c"), cb("cb"), lane("lane"), x("x"), xi("xi"), xb("xb"), y("y"), yi("yi"), yb("yb"), n("n"), nb("nb"),
       block("block"), task("task");
   out.bound(at[0], 0, problem.made).bound(at[1], 0, out_x).bound(at[2], 0, out_y);
+  // The factors of inner splits divide: nothing is guarded. Updates, as those of row sums, allow no other strategy.
   loops.split(at[0], cb, c, form.channels, TailStrategy::RoundUp)
-      .split(c, c, lane, form.lanes, TailStrategy::GuardWithIf)  // as of all inner splits, the factor divides
+      .split(c, c, lane, form.lanes, TailStrategy::GuardWithIf)
       .split(at[1], xb, x, block_x, tail_of(out_x, block_x))
       .split(x, x, xi, unit_x, TailStrategy::GuardWithIf)
       .split(at[2], yb, y, block_y, tail_of(out_y, block_y))
@@ -272,7 +273,8 @@ Result<BuiltKernel> build(const Kernel& kernel, const Knobs& knobs, const Target
       .unroll(xi);
   if (form.shares > 1) {
     loops.fuse(xb, yb, block).fuse(block, nb, block).reorder(cb, block).rename(cb, task);
-  } else if (problem.has_row_sums) {  // a task has whole rows; it would become three times as long at borders
+  } else if (problem.has_row_sums) {
+    // A row is of one task, whose code would be three times as long if its first and last blocks had their own.
     loops.fuse(yb, nb, task).fuse(task, cb, task).never_partition(xb);
     block = xb;
   } else {

@@ -43,23 +43,25 @@ Func with_row_sums(const Func& result, int w, int side_by_side) {
   const int pixels = std::min(side_by_side, w), rest = w % pixels;
   const Expr place = x % pixels, begin = x / pixels * pixels;
   const Expr value = result(c, x, y, n), first = select(x == 0, value, old(1));
-  Expr sums = old(2), squares = old(3);
-  // What the last of the pixels [from, to) adds.
-  const auto add_at_end_of = [&](int from, int to) {
-    Expr sum = old(2), square = old(3);
+  Expr sum = old(2), square = old(3);
+  // The last of the pixels [from, to) adds what they have.
+  const auto add_at_end = [&](int from, int to) {
+    // A row's first distance is zero, which as a constant would keep a register over all loops: it starts the sums.
+    const auto plus = [&](const Expr& before, const Expr& term, int i) {
+      return i == 0 ? select(x < pixels, term, before + term) : before + term;
+    };
+    Expr sum_at_end = old(2), square_at_end = old(3);
     for (int i = from; i < to; ++i) {
       const Expr distance = result(c, begin + i, y, n) - (to == 1 ? first : old(1));
-      // A row's first distance is zero, which as a constant would keep a register over all loops.
-      sum = i == 0 ? select(x < pixels, distance, sum + distance) : sum + distance;
-      square =
-          i == 0 ? select(x < pixels, distance * distance, square + distance * distance) : square + distance * distance;
+      sum_at_end = plus(sum_at_end, distance, i);
+      square_at_end = plus(square_at_end, distance * distance, i);
     }
-    sums = select(place == to - 1, sum, sums);
-    squares = select(place == to - 1, square, squares);
+    sum = select(place == to - 1, sum_at_end, sum);
+    square = select(place == to - 1, square_at_end, square);
   };
-  if (rest > 0) add_at_end_of(0, rest);  // where the row may end
-  add_at_end_of(rest, pixels);
-  all(c, x, y, n) = Halide::Tuple(value, select(place == 0, first, old(1)), sums, squares);
+  if (rest > 0) add_at_end(0, rest);  // where the row may end
+  add_at_end(rest, pixels);
+  all(c, x, y, n) = Halide::Tuple(value, select(place == 0, first, old(1)), sum, square);
   return all;
 }
 

@@ -61,7 +61,7 @@ struct ScheduleTemplate {
   bool takes_images = false;
   // Whether it builds kernels with a max-pooling behind the anchor.
   bool takes_pooling = false;
-  // Whether it builds kernels with row_sums behind the anchor (Body).
+  // Whether it builds kernels with row_sums behind the anchor (row_sums.h).
   bool takes_row_sums = false;
 };
 

@@ -123,19 +123,21 @@ class KernelTuner {
     ASSIGN_OR_RETURN(const Comparison measured, trials_.compare(default_, candidate, kFinalSeconds));
     const bool is_default = candidate == default_;
     const double default_ns = is_default ? std::min(measured.ns, measured.base_ns) : measured.base_ns;
-    return TunedSchedule{.kernel = tuning_key(kernel_.planned.kernel),
-                         .batch = batch_class(kernel_.n),
-                         .cpu = options_.cpu,
-                         .template_name = candidate.template_name,
-                         .knobs = candidate.knobs,
-                         .n = kernel_.n,
-                         .threads = options_.threads,
-                         .ns = std::max<int64_t>(1, std::llround(is_default ? default_ns : measured.ns)),
-                         .spread = std::round(1000 * measured.spread) / 1000,
-                         .default_ns = std::llround(default_ns),
-                         .fma_gflops = std::round(10 * measured.fma_gflops) / 10,
-                         .max_error = std::stod(two_digits(error)),
-                         .date = options_.date};
+    return TunedSchedule{
+        .kernel = tuning_key(kernel_.planned.kernel),
+        .batch = batch_class(kernel_.n),
+        .cpu = options_.cpu,
+        .template_name = candidate.template_name,
+        .knobs = candidate.knobs,
+        .n = kernel_.n,
+        .threads = options_.threads,
+        .ns = std::max<int64_t>(1, std::llround(is_default ? default_ns : measured.ns)),
+        .spread = std::round(1000 * measured.spread) / 1000,
+        .default_ns = std::llround(default_ns),
+        .fma_gflops = std::round(10 * measured.fma_gflops) / 10,
+        .max_error = std::stod(two_digits(error)),
+        .date = options_.date,
+        .inference_only = !may_train(without_layouts(kernel_.planned.kernel), candidate.template_name)};
   }
 
   static std::string two_digits(double value) {
@@ -195,7 +197,9 @@ class Tuner {
     identity.kernel = tuning_key(kernel.planned.kernel);
     identity.batch = batch_class(kernel.n);
     identity.cpu = options_.cpu;
-    return find(database_, identity) != nullptr;
+    if (find(database_, identity) != nullptr) return true;
+    identity.inference_only = true;
+    return !kernel.storage.packed_in_step && find(database_, identity) != nullptr;
   }
 
   std::string folder(const TuneKernel& kernel) const {
@@ -232,6 +236,15 @@ class Tuner {
     observer_.failed(kernel, why);
   }
 
+  // What inference does better with than with schedules for it alone takes their place.
+  void record(const TuneKernel& kernel, const TunedSchedule& proven) {
+    put(database_, proven);
+    if (proven.inference_only || kernel.storage.packed_in_step) return;
+    TunedSchedule for_inference = proven;
+    for_inference.inference_only = true;
+    erase(database_, for_inference);
+  }
+
   Status tune_one(const TuneKernel& kernel, double seconds, int index, int count) {
     const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
     show(kernel.name, index, count, 1);
@@ -251,7 +264,7 @@ class Tuner {
       fail(kernel, proven.status());
       return ok_status();
     }
-    put(database_, *proven);
+    record(kernel, *proven);
     ++report_.tuned;
     report_.after_ns += kernel.uses * (std::min(static_cast<double>(proven->ns), kernel.ns) - kernel.ns);
     return observer_.tuned(kernel, *proven);

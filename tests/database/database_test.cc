@@ -59,19 +59,26 @@ TEST_CASE("a database is printed, parsed back, and stays sorted") {
   put(database, tuned(convolution(28), kMany, "here", 1));
   put(database, tuned(convolution(14), kOne, "there", 2));
   put(database, tuned(convolution(14), kOne, "here", 0));
+  TunedSchedule for_inference = tuned(convolution(14), kOne, "here", 1);
+  for_inference.inference_only = true;
+  put(database, for_inference);
   const std::string text = print(database);
   const Result<Database> parsed = parse_database(text, "x.textproto");
   REQUIRE_MESSAGE(parsed.ok(), parsed.status().message());
   CHECK(print(*parsed) == text);
-  REQUIRE(parsed->schedules.size() == 3);
+  REQUIRE(parsed->schedules.size() == 4);
   CHECK(parsed->schedules[0].cpu == "here");
-  CHECK(parsed->schedules[2].ns == 1000);
+  CHECK(parsed->schedules[1].inference_only);
+  CHECK(parsed->schedules[3].ns == 1000);
 
   TunedSchedule faster = tuned(convolution(14), kOne, "here", 3);
   faster.ns = 500;
   put(database, faster);
-  CHECK(database.schedules.size() == 3);
+  CHECK(database.schedules.size() == 4);
   CHECK(find(database, faster)->ns == 500);
+  CHECK(find(database, for_inference)->ns == 1000);
+  erase(database, for_inference);
+  CHECK(find(database, for_inference) == nullptr);
   CHECK(find(database, tuned(convolution(14), kFew, "here", 0)) == nullptr);
 }
 
@@ -218,7 +225,9 @@ TEST_CASE("the databases that are built in can be read, and what they hold are s
     const TargetSpec target = find_target(name).value();
     for (const TunedSchedule& s : database->schedules) {
       INFO(name << ", " << s.cpu << ": " << s.template_name << " " << to_string(s.knobs) << " of\n" << s.kernel);
-      CHECK(is_valid(parse_kernel(s.kernel).value(), s.batch, target, s.template_name, s.knobs));
+      const Kernel kernel = parse_kernel(s.kernel).value();
+      CHECK(is_valid(kernel, s.batch, target, s.template_name, s.knobs));
+      CHECK(s.inference_only == !may_train(kernel, s.template_name));
     }
   }
 }
@@ -249,16 +258,25 @@ TEST_CASE("training steps put small errors alone through relus: large tiles are 
   CHECK(template_of(gradient, true) == "conv2d_winograd_large");
 
   Database database;
-  const TemplateChoice large = template_choices(forward, BatchClass::kMany, kTarget).at(0);
-  database.schedules.push_back({.kernel = tuning_key(forward),
-                                .batch = BatchClass::kMany,
-                                .template_name = large.name,
-                                .knobs = large.defaults});
-  const auto origin_of = [&](bool training) {
-    return lookup(forward, BatchClass::kMany, kTarget, {.tuned = &database, .training = training}).value().origin;
+  const auto add = [&](const TemplateChoice& choice) {
+    put(database, {.kernel = tuning_key(forward),
+                   .batch = BatchClass::kMany,
+                   .template_name = choice.name,
+                   .knobs = choice.defaults,
+                   .inference_only = !may_train(forward, choice.name)});
   };
-  CHECK(origin_of(false) == Origin::kExact);
-  CHECK(origin_of(true) == Origin::kDefault);
+  const auto found = [&](bool training) {
+    const LookupOptions options{.tuned = &database, .training = training};
+    const Instance instance = lookup(forward, BatchClass::kMany, kTarget, options).value();
+    return std::pair(instance.origin, instance.template_name);
+  };
+  add(template_choices(forward, BatchClass::kMany, kTarget).at(0));
+  CHECK(found(false) == std::pair(Origin::kExact, std::string("conv2d_winograd_large")));
+  CHECK(found(true).first == Origin::kDefault);
+  add(template_choices(forward, BatchClass::kMany, kTarget, true).at(0));
+  CHECK(database.schedules.size() == 2);
+  CHECK(found(false) == std::pair(Origin::kExact, std::string("conv2d_winograd_large")));
+  CHECK(found(true) == std::pair(Origin::kExact, std::string("conv2d_winograd")));
 }
 
 }  // namespace
