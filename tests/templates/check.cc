@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "compiler/codegen/scratch.h"
+#include "compiler/ops/interpreter.h"
 #include "tests/lower/buffers.h"
 #include "tests/templates/storage.h"
 
@@ -137,6 +138,37 @@ std::string check_kernel(Case test_case, const Kernel& kernel, const ScheduleTem
   return difference;
 }
 
+// As the kernel sees an output: row_sums have one place for all pixels of a row.
+Halide::Buffer<> seen(const Kernel& kernel, size_t output, Halide::Buffer<>& buffer) {
+  if (kernel.row_sums == kNoRowSums || output == 0) return buffer;
+  std::vector<halide_dimension_t> dims(buffer.raw_buffer()->dim, buffer.raw_buffer()->dim + buffer.dimensions());
+  dims[1] = {0, static_cast<int32_t>(kernel.body.type(kernel.body.outputs[0]).dims[2]), 0};
+  return Halide::Buffer<>(buffer.type(), buffer.data(), buffer.dimensions(), dims.data());
+}
+
+std::string run_graph(const Kernel& kernel, const Halide::Callable& callable, const Allowed& allowed) {
+  constexpr int64_t kBatch = 3;
+  Environment sources;
+  std::vector<Halide::Buffer<>> buffers, found;
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const Value& input = kernel.body.values[static_cast<size_t>(kernel.inputs[i])];
+    sources[input.name] = make_values(input.type, -1, 1, kBatch, static_cast<int>(i));
+    buffers.push_back(to_buffer(input.type, sources[input.name]));
+  }
+  for (size_t o = 0; o < kernel.body.outputs.size(); ++o) {
+    found.push_back(garbage(kernel.body.type(kernel.body.outputs[o]), {}, kBatch));
+    buffers.push_back(seen(kernel, o, found.back()));
+  }
+  if (call(callable, buffers) != 0) return "the call failed";
+  const Environment expected = interpret(kernel.body, sources);
+  for (size_t o = 0; o < found.size(); ++o) {
+    const Tensor& right = expected.at(kernel.body.values[static_cast<size_t>(kernel.body.outputs[o])].name);
+    const std::string difference = first_difference(right, to_values(found[o]), allowed(o, right));
+    if (!difference.empty()) return fmt::format("result {}: {}", o, difference);
+  }
+  return "";
+}
+
 // As in libraries; its scratch is constant.
 Result<Halide::Module> lower_release(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
                                      const TargetSpec& target) {
@@ -163,6 +195,24 @@ std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, 
     if (!difference.empty()) return "plain outputs: " + difference;
   }
   return "";
+}
+
+std::string check_graph(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                        const TargetSpec& target, const Allowed& allowed) {
+  try {
+    BuiltKernel built = schedule.build(kernel, knobs, target).value();
+    return run_graph(kernel, built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target)),
+                     allowed);
+  } catch (const Halide::Error& error) {
+    return error.what();
+  }
+}
+
+double convolution_error(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs) {
+  const std::vector<int64_t>& weight = kernel.body.type(kernel.inputs[1]).dims;
+  const int64_t terms = weight[1] * weight[2] * weight[3];
+  const double relative = schedule.relative_error == nullptr ? 1 : schedule.relative_error(kernel, knobs);
+  return relative * 0x1p-24 * (16 + 2 * static_cast<double>(terms));
 }
 
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target) {

@@ -3,6 +3,7 @@
 // (and once more with operands replaced in place), against the reference.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "schedules/database/lookup.h"
@@ -18,6 +19,16 @@ enum class Flags { kRelease, kAsserts };  // as libraries are compiled, or with 
 // What is wrong; empty when all is well. Both may abort the process: a child's work. Where the template wishes for an
 // output layout that is not plain, it is run with plain outputs too.
 std::string check_runs(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target, Flags flags);
+
+// Runs a kernel of several ops, all of it plain, with one schedule: the first difference of an output from the graph's
+// own result that is not allowed; empty when there is none.
+using Allowed = std::function<double(size_t output, const Tensor& expected)>;
+std::string check_graph(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
+                        const TargetSpec& target, const Allowed& allowed);
+
+// How far such a kernel's convolution, input 1 its weight, may be off: by its sums of terms near 1, times the
+// schedule's own error.
+double convolution_error(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs);
 
 // An object with constant scratch, for a target that may not run here.
 std::string check_compiles(const Case& test_case, const ScheduleTemplate& schedule, const TargetSpec& target);

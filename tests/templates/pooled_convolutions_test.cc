@@ -3,14 +3,10 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "compiler/ops/interpreter.h"
-#include "schedules/templates/template.h"
-#include "tests/lower/buffers.h"
+#include "tests/templates/check.h"
 
 namespace convoke {
 namespace {
-
-constexpr int64_t kBatchOfCall = 3;
 
 struct Problem {
   const char* input;
@@ -39,36 +35,6 @@ std::string key_of(const Problem& p) {
       p.input, p.weight, p.convolved, p.pooled, p.padding, p.stride, p.pool);
 }
 
-// The first difference from the graph's own result; empty when there is none.
-std::string first_error(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
-                        const TargetSpec& target) {
-  BuiltKernel built = schedule.build(kernel, knobs, target).value();
-  Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
-  Environment sources;
-  std::vector<Halide::Buffer<>> buffers;
-  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
-    const Value& input = kernel.body.values[static_cast<size_t>(kernel.inputs[i])];
-    sources[input.name] = make_values(input.type, -1, 1, kBatchOfCall, static_cast<int>(i));
-    buffers.push_back(to_buffer(input.type, sources[input.name]));
-  }
-  const Value& output = kernel.body.values[static_cast<size_t>(kernel.body.outputs[0])];
-  Halide::Buffer<> found = make_buffer(output.type, kBatchOfCall);
-  if (callable(buffers[0], buffers[1], buffers[2], buffers[3], found) != 0) return "the call failed";
-  const std::vector<int64_t>& weight = kernel.body.type(kernel.inputs[1]).dims;
-  const double terms = static_cast<double>(weight[1] * weight[2] * weight[3]);
-  return first_difference(interpret(kernel.body, sources).at(output.name), to_values(found),
-                          schedule.relative_error(kernel, knobs) * 0x1p-24 * (16 + 2 * terms));
-}
-
-std::string check(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
-                  const TargetSpec& target) {
-  try {
-    return first_error(kernel, schedule, knobs, target);
-  } catch (const Halide::Error& error) {
-    return error.what();
-  }
-}
-
 TEST_CASE("max-poolings behind convolutions, for each tile and however the work is shared out") {
   const TargetSpec target = find_target("host").value();
   for (const Problem& problem : kProblems) {
@@ -80,7 +46,8 @@ TEST_CASE("max-poolings behind convolutions, for each tile and however the work 
         for (int64_t tasks : {1, 4}) {
           knobs["tasks"] = tasks;
           INFO(schedule->name << " " << to_string(knobs) << " of " << std::string(problem.input));
-          CHECK(check(kernel, *schedule, knobs, target) == "");
+          const double allowed = convolution_error(kernel, *schedule, knobs);
+          CHECK(check_graph(kernel, *schedule, knobs, target, [=](size_t, const Tensor&) { return allowed; }) == "");
         }
       }
     }

@@ -4,16 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "compiler/ops/interpreter.h"
-#include "schedules/templates/template.h"
-#include "tests/lower/buffers.h"
+#include "tests/templates/check.h"
 
 namespace convoke {
 namespace {
-
-constexpr int64_t kBatchOfCall = 3;
 
 struct Problem {
   const char* input;
@@ -40,64 +37,14 @@ std::string key_of(const Problem& p) {
       p.groups, p.padding, p.stride, made, sums);
 }
 
-// As the kernel sees a result of row_sums: the same place for all pixels of a row of `w`.
-Halide::Buffer<float> for_rows_of(int64_t w, Halide::Buffer<float>& sums) {
-  halide_dimension_t dims[4];
-  for (int d = 0; d < 4; ++d) dims[d] = sums.raw_buffer()->dim[d];
-  dims[1] = {0, static_cast<int32_t>(w), 0};
-  return Halide::Buffer<float>(sums.data(), 4, dims);
-}
-
-// The first difference from the graph's own results; empty when there is none.
-std::string first_error(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs,
-                        const TargetSpec& target, const Problem& problem) {
-  BuiltKernel built = schedule.build(kernel, knobs, target).value();
-  Halide::Callable callable = built.pipeline.compile_to_callable(built.arguments, Halide::Target(target.halide_target));
-  Environment sources;
-  std::vector<Halide::Buffer<>> buffers;
-  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
-    const Value& input = kernel.body.values[static_cast<size_t>(kernel.inputs[i])];
-    sources[input.name] = make_values(input.type, -1, 1, kBatchOfCall, static_cast<int>(i));
-    buffers.push_back(to_buffer(input.type, sources[input.name]));
-  }
-  std::vector<Halide::Buffer<float>> found, seen;
-  for (ValueId output : kernel.body.outputs) {
-    found.push_back(make_buffer(kernel.body.type(output), kBatchOfCall).as<float>());
-    found.back().fill(NAN);
-    seen.push_back(seen.empty() ? found.back() : for_rows_of(problem.w, found.back()));
-  }
-  std::vector<Halide::Buffer<>> all = buffers;
-  all.insert(all.end(), seen.begin(), seen.end());
-  Halide::JITUserContext context, *context_pointer = &context;
-  std::vector<const void*> arguments = {&context_pointer};
-  for (Halide::Buffer<>& buffer : all) arguments.push_back(buffer.raw_buffer());
-  if (callable.call_argv_fast(arguments.size(), arguments.data()) != 0) return "the call failed";
-  const Environment expected = interpret(kernel.body, sources);
-  const std::vector<int64_t>& weight = kernel.body.type(kernel.inputs[1]).dims;
-  const auto terms = static_cast<double>(weight[1] * weight[2] * weight[3]);
-  const double allowed =
-      (schedule.relative_error == nullptr ? 1 : schedule.relative_error(kernel, knobs)) * 0x1p-24 * (16 + 2 * terms);
-  const double w = problem.w;
-  for (size_t o = 0; o < found.size(); ++o) {
-    const Value& output = kernel.body.values[static_cast<size_t>(kernel.body.outputs[o])];
-    const Tensor& right = expected.at(output.name);
-    const double largest = std::abs(*std::ranges::max_element(right.data, {}, [](double v) { return std::abs(v); }));
-    // A row's errors add up, those of squares times twice the distances, whose squares' sum is at most `largest`.
-    const double of_squares = 4 * allowed * std::sqrt(w * largest) + w * 0x1p-24 * largest;
-    const double scales[] = {allowed, allowed, 2 * w * allowed, of_squares};
-    const std::string difference = first_difference(right, to_values(found[o]), scales[o]);
-    if (!difference.empty()) return fmt::format("result {}: {}", o, difference);
-  }
-  return "";
-}
-
-std::string check(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs, const TargetSpec& target,
-                  const Problem& problem) {
-  try {
-    return first_error(kernel, schedule, knobs, target, problem);
-  } catch (const Halide::Error& error) {
-    return error.what();
-  }
+// A row's errors add up, those of squares times twice the distances, whose squares' sum is at most the largest.
+Allowed allowed_errors(const Kernel& kernel, const ScheduleTemplate& schedule, const Knobs& knobs, double w) {
+  const double pixel = convolution_error(kernel, schedule, knobs);
+  return [=](size_t output, const Tensor& expected) {
+    const double largest = std::abs(*std::ranges::max_element(expected.data, {}, [](double v) { return std::abs(v); }));
+    const double of_squares = 4 * pixel * std::sqrt(w * largest) + w * 0x1p-24 * largest;
+    return std::array{pixel, pixel, 2 * w * pixel, of_squares}.at(output);
+  };
 }
 
 std::vector<Knobs> starts_of(const ScheduleTemplate& schedule, const Kernel& kernel, const TargetSpec& target) {
@@ -118,16 +65,26 @@ std::vector<Knobs> knobs_to_try(const ScheduleTemplate& schedule, const Kernel& 
   return all;
 }
 
+void check_all(const Kernel& kernel, const ScheduleTemplate& schedule, const TargetSpec& target, int64_t w,
+               const std::vector<Knobs>& all) {
+  for (const Knobs& knobs : all) {
+    INFO(schedule.name << " " << to_string(knobs) << " for " << target.name << " of\n" << kernel_key(kernel));
+    CHECK(check_graph(kernel, schedule, knobs, target, allowed_errors(kernel, schedule, knobs, w)) == "");
+  }
+}
+
 TEST_CASE("convolutions with sums of their rows, for each tile and however the work is shared out") {
-  const TargetSpec target = find_target("host").value();
+  const TargetSpec host = find_target("host").value();
   for (const Problem& problem : kProblems) {
     const Kernel kernel = parse_kernel(key_of(problem)).value();
-    REQUIRE(takes(templates::conv2d_direct, kernel, target));
+    REQUIRE(takes(templates::conv2d_direct, kernel, host));
     for (const ScheduleTemplate* schedule : {&templates::conv2d_direct, &templates::conv2d_winograd}) {
-      if (!takes(*schedule, kernel, target)) continue;
-      for (const Knobs& knobs : knobs_to_try(*schedule, kernel, target)) {
-        INFO(schedule->name << " " << to_string(knobs) << " of " << std::string(problem.input));
-        CHECK(check(kernel, *schedule, knobs, target, problem) == "");
+      if (!takes(*schedule, kernel, host)) continue;
+      check_all(kernel, *schedule, host, problem.w, knobs_to_try(*schedule, kernel, host));
+      for (const std::string& name : target_names()) {
+        const TargetSpec other = find_target(name).value();
+        if (name == host.name || !runs_here(other)) continue;
+        check_all(kernel, *schedule, other, problem.w, {starts_of(*schedule, kernel, other)[0]});
       }
     }
   }
