@@ -1,18 +1,22 @@
 // batch_norm2d_train(x, w, b) = batch_norm2d(x, w, b, mean, variance) with (mean, variance) = channel_moments(x), which
 // of what a convolution makes is merge_moments(row_sums(x)): the convolution has the sums on the way.
+#include <optional>
+
+#include "compiler/ops/conv2d.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
 namespace convoke {
 namespace {
 
-// Fewer channels are faster in blocks of images, where no convolution sums its rows; of rows of fewer pixels there
-// would be as much to write as a pass of its own reads.
+// A grouped convolution may have no schedule that sums its rows. Fewer channels are faster in blocks of images, where
+// no convolution sums its rows; of rows of fewer pixels there would be as much to write as a pass of its own reads.
 constexpr int64_t kLeastChannels = 32, kLeastPixels = 4;
 
 bool is_summed_by_its_convolution(const Graph& graph, ValueId x) {
-  return !graph.is_source_value(x) && graph.node_of(x).op == ops::conv2d.name &&
-         graph.type(x).dims[3] >= kLeastChannels && graph.type(x).dims[2] >= kLeastPixels;
+  if (graph.is_source_value(x)) return false;
+  const std::optional<Conv2d> conv = as_conv2d(view(graph, graph.node_of(x)));
+  return conv && conv->groups == 1 && graph.type(x).dims[3] >= kLeastChannels && graph.type(x).dims[2] >= kLeastPixels;
 }
 
 std::vector<ValueId> add_moments(Rewrite& rewrite, const Graph& graph, const std::string& name, ValueId x) {
